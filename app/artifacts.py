@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel
+from app.catalogue.duplicates import NO_DUPLICATES
 from app.catalogue.ids import IdIndex
 from app.contracts import (
     NO_HISTORY,
@@ -181,6 +182,7 @@ class Models:
     friends: Friends  # from the data, without live changes
     centred: bool  # True: "raters" holds ratings less the user's mean; False: plain weights
     cold_item_model: ColdItemModel | None = None  # of later items; None: they have no vectors
+    duplicates: NDArray[np.int32] = field(default_factory=lambda: NO_DUPLICATES)  # (n,) or (0,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -98,7 +98,12 @@ def build_funnel(
         ),
         fine=build_stage("fine", fine_view(config.specs), rankers.fine, sizes.fine, by.fine),
         reranker=SlateBuilder(
-            models.catalogue, models.content.items, counters, config.default_scene, config.scenes
+            models.catalogue,
+            models.content.items,
+            counters,
+            config.default_scene,
+            config.scenes,
+            models.duplicates,
         ),
         by=by,
         recall_limit=sizes.recall,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from functools import cached_property
 from math import inf
-from typing import Annotated, Any, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
@@ -305,6 +305,14 @@ ORGANIC, EXPLORE, SPONSORED, PINNED = range(4)
 SLOTS = ("organic", "explore", "sponsored", "pinned")  # name of each code
 
 
+class UnfilledMinimum(NamedTuple):
+    """A minimum exposure that a list does not have, for want of candidates or of room."""
+
+    setting: str  # that asks for it
+    n_items: int  # items of the list that count for it
+    min_items: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Slate:
     """The result of the reranker: the items to show, in order, and why each has its position."""
@@ -315,6 +323,7 @@ class Slate:
     slots: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))  # (n,) SLOTS
     trace: Callable[[], list[tuple[str, int]]] = list  # policy, number of positions it changed
     rejections: Callable[[], Mapping[str, int]] = dict  # cap, number of items it kept out
+    unfilled: tuple[UnfilledMinimum, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.propensities):
@@ -329,4 +338,4 @@ class Slate:
     def take(self, kept: NDArray[np.intp]) -> "Slate":
         """Return these items, in this order."""
         by_item = (self.explored[kept], self.propensities[kept], self.slots[kept])
-        return Slate(self.pool.take(kept), *by_item, self.trace, self.rejections)
+        return Slate(self.pool.take(kept), *by_item, self.trace, self.rejections, self.unfilled)

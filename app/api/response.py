@@ -17,7 +17,7 @@ from app.api.explanations import (
 )
 from app.api.filter_notes import filter_notes
 from app.api.paging import encode_page_token
-from app.contracts import SLOTS, Candidates, Rows
+from app.contracts import SLOTS, Candidates, Rows, UnfilledMinimum
 from app.recall.contributions import Contributions
 from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
 from app.service.answering import CONTROL, Answer
@@ -69,7 +69,9 @@ class AnswerBody(BaseModel):
     took_ms: float
     page_token: str | None = Field(None, description="For the next page; null: no more pages.")
     notes: list[str] | None = Field(
-        None, description="What may be a mistake, such as a category in `filter` that no item has."
+        None,
+        description="What may be a mistake, such as a category in `filter` that no item has, or "
+        "`tail_places` that cannot be filled.",
     )
     policies: list[PolicyStep] | None = None
     stages: list[StageReport] | None = None
@@ -96,6 +98,8 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
         notes = filter_notes(deployment.live_items.catalogue, record.filter)
         if notes:
             body["notes"] = notes
+    if run.slate.unfilled:
+        body.setdefault("notes", []).extend(map(describe_unfilled, run.slate.unfilled))
     if explain:
         for item, explanation in zip(items, explain_items(run), strict=True):
             item["explain"] = explanation
@@ -106,6 +110,15 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
     if answer.explanation:
         body["why"] = answer.explanation
     return body
+
+
+def describe_unfilled(minimum: UnfilledMinimum) -> str:
+    """Return the sentence about a minimum that the list does not have."""
+    return (
+        f"{minimum.setting} asks for {minimum.min_items} items, and the list has "
+        f"{minimum.n_items}: there are no more of them among the candidates, or the caps and other "
+        "positions leave no room"
+    )
 
 
 def _render_items(answer: Answer) -> list[dict[str, Any]]:

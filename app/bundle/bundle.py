@@ -37,6 +37,7 @@ from app.bundle.verification import verify_files_once
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.cold_items import ColdItemModel, ContentEncoder, HashedEncoder
+from app.catalogue.duplicates import NO_DUPLICATES
 from app.catalogue.ids import IdIndex, Texts
 from app.catalogue.tag_lists import TagLists
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
@@ -114,6 +115,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
         has_tag_lists=manifest.format > FORMAT_WITHOUT_TAG_LISTS,
         has_marked_flags="catalogue.flags.npy" in manifest.files,
         has_event_types="users.types.npy" in manifest.files,
+        has_duplicates="duplicates.npy" in manifest.files,
     )
     parts = read_arrays(folder, files)
     return Models(
@@ -139,6 +141,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
         friends=Friends(**parts["friends"]),
         centred=manifest.centred,
         cold_item_model=_build_cold_item_model(parts.get("cold_item_model"), manifest),
+        duplicates=parts.get("duplicates", NO_DUPLICATES),
     )
 
 

@@ -75,6 +75,7 @@ TAG_LIST_ARRAYS = tuple(
         ("names", "bytes", f"names of {tags}", "names.keys"),
     )
 )
+DUPLICATE_ARRAYS = (_array("duplicates", "int32", "items"),)
 TYPE_ARRAYS = (_array("users.types", "int32", "events"),)
 COLD_ITEM_ARRAYS = tuple(
     _array(f"cold_items.{name.rpartition('.')[2]}", dtype, *shape, path=f"cold_item_model.{name}")
@@ -100,6 +101,7 @@ def list_arrays(  # noqa: PLR0913 - one flag for each optional part
     has_tag_lists: bool = True,
     has_marked_flags: bool = False,
     has_event_types: bool = False,
+    has_duplicates: bool = False,
 ) -> list[ArrayFile]:
     """Return every array of a bundle with these tables and item attributes.
 
@@ -110,6 +112,7 @@ def list_arrays(  # noqa: PLR0913 - one flag for each optional part
         *(TAG_LIST_ARRAYS if has_tag_lists else ()),
         *(MARKED_FLAGS if has_marked_flags else ()),
         *(TYPE_ARRAYS if has_event_types else ()),
+        *(DUPLICATE_ARRAYS if has_duplicates else ()),
         *(COLD_ITEM_ARRAYS if has_cold_items else ()),
         *(entry for name in sorted(tables) for entry in _table_arrays(name)),
         *_attribute_arrays(attributes),
@@ -146,6 +149,7 @@ def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
         list(models.tables),
         dict(column_kinds(models.catalogue.attributes)),
         has_event_types=len(models.users.types) == len(models.users.rows),
+        has_duplicates=len(models.duplicates) > 0,
         has_cold_items=models.cold_item_model is not None and hashed_size(models) == 0,
     )
     arrays = {entry.file: _in_order(entry, _find(models, entry.path)) for entry in files}

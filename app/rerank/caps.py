@@ -6,8 +6,11 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from app.catalogue.duplicates import NO_GROUP, groups_of
 from app.contracts import Rows
 from app.rerank.slate_draft import RerankContext
+
+CAPS = ("provider_cap", "category_cap", "duplicate_cap")
 
 
 class CappedList:
@@ -20,6 +23,10 @@ class CappedList:
         self._rejected: dict[int, str] = {}  # and by which cap
         self._has_caps = bool(self._settings.provider_cap or self._settings.category_cap)
         self._by_provider, self._by_category = Counter[int](), Counter[int]()
+        self._by_group = Counter[int]()
+        self._groups: list[int] = []  # by position; empty: no cap
+        if self._settings.duplicate_cap and len(context.duplicates):
+            self._groups = groups_of(context.duplicates, rows).tolist()
         if self._has_caps:
             self._provider = context.catalogue.providers[rows].tolist()
             self._categories = context.catalogue.categories_of(rows)
@@ -42,12 +49,21 @@ class CappedList:
     def rejected(self) -> dict[str, int]:
         """The number of positions that each cap rejected."""
         by = list(self._rejected.values())
-        return {name: by.count(name) for name in ("provider_cap", "category_cap")}
+        return {name: by.count(name) for name in CAPS}
 
     def _fits(self, position: int) -> bool:
         """Return whether the caps allow one more, and count it if they do."""
-        if not self._has_caps:
-            return True
+        group = self._groups[position] if self._groups else NO_GROUP
+        if group != NO_GROUP and self._by_group[group] >= self._settings.duplicate_cap:
+            self._rejected[position] = "duplicate_cap"
+            return False
+        if self._has_caps and not self._fits_caps(position):
+            return False
+        self._by_group[group] += 1
+        return True
+
+    def _fits_caps(self, position: int) -> bool:
+        """Return whether the caps by provider and category allow it, and count it if they do."""
         provider, categories = self._provider[position], self._categories[position]
         settings, has_provider = self._settings, provider >= 0  # an unknown provider has no cap
         if (

@@ -26,7 +26,7 @@ def ensure_tail_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraf
         return draft
     threshold = float(np.partition(available, last)[last])
     in_tail = partial(_is_in_tail, likes, threshold)
-    return _ensure(draft, MinimumExposure(in_tail, settings.tail_places))
+    return _ensure(draft, MinimumExposure(in_tail, settings.tail_places, "tail_places"))
 
 
 def ensure_provider_exposure(draft: SlateDraft, context: RerankContext) -> SlateDraft:
@@ -35,7 +35,7 @@ def ensure_provider_exposure(draft: SlateDraft, context: RerankContext) -> Slate
     for group, min_items in context.settings.provider_places.items():
         codes = catalogue.provider_codes(group.split("|"))
         in_group = partial(_is_by_provider, catalogue.providers, codes)
-        draft = _ensure(draft, MinimumExposure(in_group, min_items))
+        draft = _ensure(draft, MinimumExposure(in_group, min_items, f"provider_places of {group}"))
     return draft
 
 

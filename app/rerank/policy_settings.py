@@ -84,6 +84,10 @@ class PolicySettings:
     category_cap: Whole = Field(
         default=0, description="largest number of items of one category in a list; 0 is no cap"
     )
+    duplicate_cap: Whole = Field(
+        default=1,
+        description="largest number of items of the same title and year in a list; 0 is no cap",
+    )
     tail_places: Whole = Field(
         default=0, description="smallest number of items of the tail in every list"
     )

@@ -1,14 +1,26 @@
 """The last stage: the policies of a scene, in their order, build the list of k."""
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
-from app.contracts import EXPLORE, ORGANIC, Candidates, Matrix, Query, Scores, Slate
+from app.catalogue.duplicates import NO_DUPLICATES, NO_GROUP, groups_of
+from app.contracts import (
+    EXPLORE,
+    ORGANIC,
+    Candidates,
+    Matrix,
+    Query,
+    Scores,
+    Slate,
+    UnfilledMinimum,
+)
 from app.recall.popularity import fill_from_catalogue
 from app.rerank.caps import CappedList
 from app.rerank.filters import is_permitted
@@ -28,6 +40,7 @@ class SlateBuilder:
     counters: PopularityCounters
     default_scene: SceneSettings
     scenes: Mapping[str, SceneSettings] = field(default_factory=dict)  # others: the default
+    duplicates: NDArray[np.int32] = field(default_factory=lambda: NO_DUPLICATES)  # groups, by row
 
     def rerank(self, query: Query, pool: Candidates) -> Slate:
         """Choose ``query.k`` items. The next best candidates fill the gaps that policies leave."""
@@ -40,6 +53,7 @@ class SlateBuilder:
             draft.slots,
             partial(count_changes, drafts),
             partial(count_cap_rejections, _incomplete(drafts), self.build_context(query)),
+            _unfilled_minimums(draft) if draft.minimums else (),
         )
 
     def build_drafts(self, query: Query, pool: Candidates) -> list[tuple[str, SlateDraft]]:
@@ -58,7 +72,13 @@ class SlateBuilder:
     def build_context(self, query: Query) -> RerankContext:
         settings = self.scenes.get(query.scene, self.default_scene)
         return RerankContext(
-            query, settings, settings.order, self.catalogue, self.content, self.counters
+            query,
+            settings,
+            settings.order,
+            self.catalogue,
+            self.content,
+            self.counters,
+            self.duplicates,
         )
 
 
@@ -77,7 +97,7 @@ def complete_slate(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     exploration and minimum exposure. The rest with the highest utility fills every gap.
     """
     k, settings = context.query.k, context.settings
-    has_caps = settings.provider_cap or settings.category_cap
+    has_caps = settings.provider_cap or settings.category_cap or _has_duplicates(draft, context)
     if not has_caps and not draft.minimums and _is_complete(draft, k):
         return draft
     slate = _select(draft, context)
@@ -92,10 +112,29 @@ def complete_slate(draft: SlateDraft, context: RerankContext) -> SlateDraft:
 COMPLETION = SlatePolicy(  # acts last in every scene
     "finish",
     complete_slate,
-    ("provider_cap", "category_cap"),
+    ("provider_cap", "category_cap", "duplicate_cap"),
     "applies caps and minimum exposure, fills gaps and puts every item at its position",
     "the caps, or items that have a position of their own",
 )
+
+
+def _has_duplicates(draft: SlateDraft, context: RerankContext) -> bool:
+    """Return whether more items of one title and year are listed than the scene allows."""
+    if not len(context.duplicates) or not context.settings.duplicate_cap:
+        return False
+    groups = groups_of(context.duplicates, draft.pool.rows[draft.listed])
+    counts = Counter(groups[groups != NO_GROUP].tolist())
+    return max(counts.values(), default=0) > context.settings.duplicate_cap
+
+
+def _unfilled_minimums(draft: SlateDraft) -> tuple[UnfilledMinimum, ...]:
+    rows = draft.pool.rows[draft.listed]
+    counted = ((each, int(each.includes(rows).sum())) for each in draft.minimums)
+    return tuple(
+        UnfilledMinimum(each.setting, n, each.min_items)
+        for each, n in counted
+        if n < each.min_items
+    )
 
 
 def count_cap_rejections(draft: SlateDraft, context: RerankContext) -> dict[str, int]:

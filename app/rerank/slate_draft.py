@@ -1,12 +1,13 @@
 """The draft of a list, as each policy of the last stage takes it and hands it on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.catalogue.catalogue import Catalogue
+from app.catalogue.duplicates import NO_DUPLICATES
 from app.contracts import ABSENT, NO_SCORES, ORGANIC, Candidates, Matrix, Query, Rows, Scores
 from app.rerank.policy_settings import PolicySettings
 from app.state.counters import PopularityCounters
@@ -24,6 +25,7 @@ class RerankContext:
     catalogue: Catalogue
     content: Matrix  # (n, e) unit vectors
     counters: PopularityCounters
+    duplicates: NDArray[np.int32] = field(default_factory=lambda: NO_DUPLICATES)  # groups, by row
 
     def count_explore_slots(self, n: int) -> int:
         """Return the number of positions that exploration fills in a list from ``n`` candidates."""
@@ -39,6 +41,7 @@ class MinimumExposure:
 
     includes: Callable[[Rows], NDArray[np.bool_]]  # rows (n,) -> which count for it, (n,)
     min_items: int
+    setting: str = ""  # the setting that asks for it, for notes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

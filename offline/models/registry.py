@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import NO_FRIENDS, Factors, Friends, Models, NeighbourTable, Users
 from app.catalogue.cold_items import ContentEncoder
+from app.catalogue.duplicates import duplicate_groups
 from app.catalogue.ids import IdIndex
 from app.contracts import Seed
 from offline.choices import Factorisation
@@ -126,6 +127,7 @@ def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> M
         friends=build_friends(dataset.friends, shape[0]),
         centred=is_centred,
         cold_item_model=fit_cold_item_model(factors, content, encoder, log, config.placement),
+        duplicates=duplicate_groups(dataset.catalogue),
     )
 
 
