@@ -54,7 +54,10 @@ class UserCFRecall:
     def contributions(
         self, query: Query, history: History, near: NeighbourSpans, rows: Rows
     ) -> Contributions:
-        """Return what each event adds to the similarity of the users who liked ``rows``."""
+        """Return what each event adds to the similarity of the users who liked ``rows``.
+
+        Shared dislikes make users similar too. They are left out, because no dislike is a reason.
+        """
         users, similarities = self._nearest(query, history, near)
         spans = (near.starts, near.ends, near.rows, near.weights)
         parts = weights_of_rows(*spans, users) * self._user_vector(history)  # (u, h)
@@ -62,7 +65,9 @@ class UserCFRecall:
         shrunk = np.divide(similarities, products, out=np.zeros(len(users)), where=products != 0)
         starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
         likes = weights_of_rows(starts, ends, self.users.rows, self.users.weights, rows)  # (n, u)
-        return Contributions(history.rows, np.maximum(likes, 0.0) @ (parts * shrunk[:, None]))
+        amounts = np.maximum(likes, 0.0) @ (parts * shrunk[:, None])
+        kept = (history.weights >= 0).nonzero()[0]
+        return Contributions(history.rows.take(kept), amounts.take(kept, axis=1))
 
     def _user_vector(self, history: History) -> NDArray[np.float64]:
         """Compute the user's vector, centred on its mean where ratings vary, unit length."""

@@ -1,5 +1,7 @@
 """The events named as reasons are those that the channel's score comes from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,8 @@ async def test_the_contributions_of_the_events_add_up_to_the_score_of_the_channe
     inputs, spec, user
 ):
     channel, query = spec.build(spec.config, inputs), build_query(user)
+    positive = query.history.take(np.flatnonzero(query.history.weights >= 0))
+    query = replace(query, history=positive)
     found = await proposed(channel, query, 10)
     assert len(found)
     parts = channel.contributions(query, found.rows)
@@ -59,3 +63,12 @@ def test_the_weights_of_rows_are_found_in_each_span():
     spans = np.array([0, 3, 3]), np.array([3, 3, 6])
     found = weights_of_rows(*spans, neighbours, weights, rows(5, 69, 4))
     assert found.tolist() == [[1, 0, 40], [2, 0, 0], [0, 0, 0]]
+
+
+def test_no_dislike_is_a_reason(inputs):
+    spec = next(spec for spec in BY_HISTORY if spec.name == "user_cf")
+    query = build_query("u11")
+    disliked = query.history.rows[query.history.weights < 0]
+    parts = spec.build(spec.config, inputs).contributions(query, rows(1, 2, 3))
+    assert len(disliked)
+    assert not np.isin(parts.events, disliked).any()
