@@ -20,6 +20,7 @@ CELLS_PER_ROOT = 4  # cells for n vectors, in units of √n
 POINTS_PER_CELL = 40  # least mean size of a cell, and what clustering looks at for each
 ROUNDS = 10  # of k-means
 BANDS = 12  # the vectors of each are at least half as long as the longest of the band
+FEW = 8  # mean size of the cells of long vectors, which are few and answer most queries
 CODED = 100_000  # vectors from which codes are learned
 BLOCK_ROWS = 65_536
 
@@ -51,8 +52,7 @@ def assign_cells(vectors: Matrix, n_cells: int, seed: int) -> NDArray[np.int64]:
     """Return the cell of each vector, (n,), from 0 on; there are about ``n_cells`` of them."""
     owners = np.empty(len(vectors), np.int64)
     first = 0
-    for part in _divide(vectors, n_cells, seed):
-        share = max(1, round(n_cells * len(part) / len(vectors)))
+    for part, share in _divide(vectors, n_cells, seed):
         units = _unit(vectors[part])
         nearest = _nearest(_cluster(units, share, seed), units)
         used, owners[part] = np.unique(nearest, return_inverse=True)
@@ -61,24 +61,28 @@ def assign_cells(vectors: Matrix, n_cells: int, seed: int) -> NDArray[np.int64]:
     return owners
 
 
-def _divide(vectors: Matrix, n_cells: int, seed: int) -> Iterator[Rows]:
-    """Yield the rows of each group: vectors of similar length and direction."""
+def _divide(vectors: Matrix, n_cells: int, seed: int) -> Iterator[tuple[Rows, int]]:
+    """Yield the rows of each group, vectors of similar length and direction, and its cells."""
     lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in _blocks(vectors)])
     shares = lengths / max(float(lengths.max(initial=0.0)), np.finfo(np.float32).tiny)
     bands = np.minimum(-np.log2(np.maximum(shares, 2.0**-BANDS)), BANDS - 1).astype(np.int64)
     random, mean_size = np.random.default_rng(seed), max(1, len(vectors) // n_cells)
     empty = (lengths == 0).nonzero()[0]  # have no direction: cells of the mean size
-    yield from np.split(empty, range(mean_size, len(empty), mean_size)) if len(empty) else ()
+    for start in range(0, len(empty), mean_size):
+        yield empty[start : start + mean_size], 1
     for band in np.unique(bands[lengths > 0]):
         rows = ((bands == band) & (lengths > 0)).nonzero()[0]
-        n_groups = max(1, round(sqrt(n_cells * len(rows) / len(vectors))))
+        least = min(len(rows) / FEW, n_cells / (2 * BANDS))
+        band_cells = max(n_cells * len(rows) / len(vectors), least)
+        n_groups = max(1, round(sqrt(band_cells)))
         sampled = np.sort(random.permutation(len(rows))[:BLOCK_ROWS])
         centres = _cluster(_unit(vectors[rows[sampled]]), n_groups, seed)
         groups = np.concatenate(
             [_nearest(centres, _unit(vectors[block])) for block in _blocks(rows)]
         )
         for group in np.unique(groups):
-            yield rows[groups == group]
+            part = rows[groups == group]
+            yield part, max(1, round(band_cells * len(part) / len(rows)))
 
 
 def _cluster(units: Matrix, k: int, seed: int) -> Matrix:
@@ -178,6 +182,13 @@ def choose_probes(
 
 
 def share_found(exact: NDArray[np.int64], rows: Sequence[NDArray[np.int64]]) -> float:
-    """Return the mean share of the exact results, (q, k), that are among the rows of a query."""
-    hits = [np.isin(right, own).mean() for right, own in zip(exact, rows, strict=True)]
-    return float(np.mean(hits)) if hits else 1.0
+    """Return the mean share of the exact results, (q, k), that are among the rows of a query.
+
+    Exact results of -1 do not count, nor queries without any other.
+    """
+    shares = [
+        np.isin(right[right >= 0], own).mean()
+        for right, own in zip(exact, rows, strict=True)
+        if (right >= 0).any()
+    ]
+    return float(np.mean(shares)) if shares else 1.0

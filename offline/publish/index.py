@@ -169,13 +169,16 @@ def measure_index(
 
 
 def exact_neighbours(vectors: Matrix, queries: Matrix) -> NDArray[np.int64]:
-    """Return the exact first 300 rows, or all, for each query, (q, depth)."""
+    """Return the exact first 300 rows, or all, for each query, (q, depth).
+
+    -1 stands where the product is not above 0: such items are never recalled.
+    """
     depth = min(DEPTH, len(vectors))
     if not len(queries):
         return np.empty((0, depth), np.int64)
     items = np.ascontiguousarray(vectors)
-    rows: NDArray[np.int64] = faiss.knn(queries, items, depth, faiss.METRIC_INNER_PRODUCT)[1]
-    return rows
+    products, rows = faiss.knn(queries, items, depth, faiss.METRIC_INNER_PRODUCT)
+    return np.where(products > 0, rows, -1)
 
 
 def indexes_are_exact(indexes: Indexes) -> bool:
