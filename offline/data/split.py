@@ -10,6 +10,8 @@ from offline.data.errors import DataError
 
 TEST_SHARE = 0.2
 WINDOWS = 6
+WINDOWS_OF_MANY = 4  # every model is fitted for each window, which takes most of the time then
+MANY_INTERACTIONS = 500_000
 WARM_UP_SHARE = 0.3  # share of the interactions before the first ranker window
 MIN_CUTS = 2  # start of the last ranker window, and of the test
 SPREAD_SEED = 20_260_102
@@ -36,18 +38,21 @@ class TimeSplit:
 def split_by_time(
     log: Log,
     test_share: float = TEST_SHARE,
-    windows: int = WINDOWS,
+    windows: int | None = None,
     warm_up_share: float = WARM_UP_SHARE,
 ) -> TimeSplit:
     """Split so that about ``test_share`` of the interactions are the test.
 
     Between ``warm_up_share`` and the test lie ``windows`` ranker windows with about equal counts.
-    There are fewer windows if many events have the same time.
+    There are fewer windows if many events have the same time. By default there are 6, and 4 for
+    more than 500,000 interactions.
 
     Raises:
         DataError: There are too few interactions, or too few different times.
         ValueError: The shares leave no room for ranker windows.
     """
+    if windows is None:
+        windows = WINDOWS if len(log) <= MANY_INTERACTIONS else WINDOWS_OF_MANY
     if not 0 < warm_up_share < 1 - test_share < 1 or windows < 1:
         raise ValueError(
             f"warm_up_share {warm_up_share} must lie below 1 - test_share {test_share}, "

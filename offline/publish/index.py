@@ -23,7 +23,7 @@ from offline.choices import IndexKind
 from offline.data.errors import DataError
 from offline.publish.cells import build_cells, choose_probes, share_found
 
-AUTO_FLAT_ITEMS = 100_000  # "auto" is exact up to so many items: a query takes 2 ms
+AUTO_FLAT_ITEMS = 50_000  # "auto" is exact up to so many items: a search takes about 1 ms
 MIN_IVF_ITEMS = 10_000  # vectors to train an index with cells: 39 for each of 256 codes
 EIGHT_BIT = faiss.ScalarQuantizer.QT_8bit
 DEPTH = 300  # results that are compared: more than recall uses of a channel
@@ -39,7 +39,7 @@ class IndexConfig:
 
     ``flat`` is exact. ``sq8`` stores a byte instead of a float. ``ivf_*`` divide the vectors into
     about 4 √n cells, and a query searches the nearest of them. ``ivf_pq`` stores half a byte
-    instead of a float. ``auto`` is ``flat`` up to 100,000 items and ``ivf_sq8`` above.
+    instead of a float. ``auto`` is ``flat`` up to 50,000 items and ``ivf_sq8`` above.
 
     The number of cells that a query searches is the smallest with which users of the log get
     ``least_recall`` of their 300 exact results, unless ``probed_share`` sets it.

@@ -1,5 +1,7 @@
 """Fit the fine ranker: pointwise and listwise trees, each grown from a linear model."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import lightgbm
 import numpy as np
 
@@ -48,10 +50,10 @@ def fit_pointwise_listwise(
             base, tuple(lightgbm.train(each, data, rounds) for each in parameters)
         )
 
-    return PointwiseListwiseBlend(
-        grow(bases[0], BINARY if table.positions is None else LAMBDARANK),
-        grow(bases[1], LAMBDARANK),
-    )
+    objectives = BINARY if table.positions is None else LAMBDARANK, LAMBDARANK
+    with ThreadPoolExecutor() as pool:  # each on one thread, so that threads change no bits
+        pointwise, listwise = pool.map(grow, bases, objectives)
+    return PointwiseListwiseBlend(pointwise, listwise)
 
 
 def _choose_rounds(windows: list[RankTable], config: RankConfig, seed: int) -> int:

@@ -141,7 +141,7 @@ def test_an_index_that_was_written_answers_the_same_from_mapped_memory(made, kin
 
 
 def test_auto_looks_at_each_item_while_they_are_few():
-    assert [resolve_kind("auto", n) for n in (10, 100_000, 100_001)] == ["flat", "flat", "ivf_sq8"]
+    assert [resolve_kind("auto", n) for n in (10, 50_000, 50_001)] == ["flat", "flat", "ivf_sq8"]
     assert resolve_kind("sq8", 10**9) == "sq8"
 
 
