@@ -112,9 +112,11 @@ class Plan:
     budget_ms: float = 100.0
 
 
-async def closed_loop(url: str, clients: int, seconds: float, budget_ms: float) -> LoadCounts:
+async def closed_loop(
+    url: str, clients: int, seconds: float, budget_ms: float, traffic: Traffic | None = None
+) -> LoadCounts:
     """Send requests from so many clients, each as soon as the one before is answered."""
-    client, counts, traffic = HttpClient(url), LoadCounts(), Traffic(clients)
+    client, counts, traffic = HttpClient(url), LoadCounts(), traffic or Traffic(clients)
     until = time.perf_counter() + seconds
 
     async def run_client() -> None:
@@ -131,9 +133,11 @@ async def closed_loop(url: str, clients: int, seconds: float, budget_ms: float) 
     return counts
 
 
-async def open_loop(url: str, rate: float, seconds: float, budget_ms: float) -> LoadCounts:
+async def open_loop(
+    url: str, rate: float, seconds: float, budget_ms: float, traffic: Traffic | None = None
+) -> LoadCounts:
     """Send requests on a Poisson schedule. Their times count from the schedule."""
-    client, counts, traffic = HttpClient(url), LoadCounts(), Traffic(7)
+    client, counts, traffic = HttpClient(url), LoadCounts(), traffic or Traffic(7)
     began = time.perf_counter()
 
     async def ask(due: float) -> None:

@@ -9,10 +9,11 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple
 
 from app.process.embedded_server import embedded_server
@@ -78,18 +79,19 @@ def _link_bundles(out: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def run_service(
+def run_service(  # noqa: PLR0913 - keywords with defaults
     out: Path,
     cores: Collection[int] = (),
     workers: int = 1,
     *,
     program: Path = RECFUNNEL,
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ServiceProcess]:
     """Start ``recfunnel serve`` on a free port, and end it afterwards.
 
     It has a Redis and a folder of its own, so that the events of the test stay out of the user's
-    Redis. The folder has the bundles of ``out``.
+    Redis. The folder has the bundles of ``out``. ``settings`` are added to its environment.
 
     Raises:
         NotServingError: the service ended, or is not ready in time.
@@ -111,7 +113,7 @@ def run_service(
         command += ["--out", str(_link_bundles(out, Path(folder) / "out"))]
         with pin_to_cores(cores):
             redis_url = stack.enter_context(embedded_server(Path(folder)))
-            environment = environment_with_redis(redis_url)
+            environment = {**environment_with_redis(redis_url), **settings}
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
         stack.callback(_end, process, timeouts.stop)
         service = ServiceProcess(f"http://127.0.0.1:{port}", redis_url, process.pid)

@@ -7,8 +7,12 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from app.bundle.bundle import find_current_bundle, load_bundle
+from benchmarks.scale.bundle import write_made_up_bundle
+from benchmarks.scale.figures import scale_plot, serving_table
 from benchmarks.scale.generate import write_world
 from benchmarks.scale.run import Training, build_table
+from benchmarks.scale.serve import ServingPlan, measure_serving
 from benchmarks.scale.world import END, SPAN, World
 from offline.data.readers import load_dataset
 
@@ -23,14 +27,14 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def data(folder):
+def loaded(folder):
     return load_dataset(folder)
 
 
-def test_train_reads_every_row_of_a_made_up_log(data):
-    dataset = data.dataset
-    assert len(data.bad) == EVENTS - len(dataset.log)  # exact duplicates alone
-    assert len(data.bad) < 0.01 * EVENTS
+def test_train_reads_every_row_of_a_made_up_log(loaded):
+    dataset = loaded.dataset
+    assert len(loaded.bad) == EVENTS - len(dataset.log)  # exact duplicates alone
+    assert len(loaded.bad) < 0.01 * EVENTS
     assert len(dataset.catalogue) == ITEMS
     assert len(dataset.catalogue.category_names) == 40
     assert np.isfinite(dataset.catalogue.released).all()
@@ -38,10 +42,10 @@ def test_train_reads_every_row_of_a_made_up_log(data):
     assert END - SPAN <= dataset.log.times[0] <= dataset.log.times[-1] <= END
 
 
-def test_a_few_items_have_most_events_and_users_differ(data):
-    counts = np.sort(np.bincount(data.dataset.log.items))[::-1]
+def test_a_few_items_have_most_events_and_users_differ(loaded):
+    counts = np.sort(np.bincount(loaded.dataset.log.items))[::-1]
     assert counts[: ITEMS // 20].sum() > 0.4 * EVENTS
-    lengths = np.bincount(data.dataset.log.users)
+    lengths = np.bincount(loaded.dataset.log.users)
     assert np.quantile(lengths, 0.9) > 4 * np.median(lengths)
 
 
@@ -77,6 +81,44 @@ def test_the_same_seed_gives_the_same_files_and_another_seed_others(folder, tmp_
         ]
         assert frames[0].equals(frames[1])
         assert not frames[0].equals(frames[2])
+
+
+@pytest.fixture(scope="module")
+def made_up(trained, tmp_path_factory):
+    """A bundle without training, with the rankers of a trained one."""
+    out = tmp_path_factory.mktemp("made-up")
+    rankers = load_bundle(find_current_bundle(trained))
+    write_made_up_bundle(World(ITEMS, USERS, seed=7), EVENTS, rankers, out)
+    return out
+
+
+def test_a_bundle_without_training_has_users_tables_and_vectors_of_its_items(made_up):
+    models = load_bundle(find_current_bundle(made_up)).models
+    assert len(models.catalogue) == ITEMS
+    assert len(models.users.rows) == models.popularity.counts[-1].sum() == EVENTS
+    assert {len(table) for table in models.tables.values()} == {ITEMS}
+    vectors = models.factors.items[models.popularity.liked[-1] > 0]
+    assert np.isfinite(vectors).all()
+    assert vectors.any(axis=1).all()
+    like = models.catalogue.categories.argmax(axis=1)
+    table = models.tables["item_cf"]
+    owners = np.repeat(np.arange(ITEMS), np.diff(table.indptr))
+    assert (like[owners] == like[table.rows]).mean() > 0.95  # neighbours are of the same category
+
+
+def test_a_bundle_without_training_is_served_and_measured(made_up):
+    serving = measure_serving(made_up, ServingPlan(0.3, 0.3, budget_ms=60_000.0))
+    assert serving.items == ITEMS
+    assert serving.ndcg is None
+    assert serving.whole_rate > 0
+    assert serving.failures == 0
+    assert 0 < serving.recall_p50 <= serving.recall_p99
+    assert [0 < one.private < one.resident for one in serving.workers] == [True, True]
+    assert serving.further_share < 1
+    text = io.StringIO()
+    Console(file=text, width=100).print(serving_table([serving, serving]))
+    assert text.getvalue().count("2,000 items") == 2
+    assert scale_plot([serving]).startswith("<?xml")
 
 
 def test_the_table_has_a_row_for_each_phase_and_the_bytes_of_an_item():

@@ -24,6 +24,11 @@ def test_windows_of_equal_counts_lie_between_the_warm_up_and_the_test():
     assert len(log.between(split.test_start, split.test_end)) == 200
 
 
+@pytest.mark.parametrize(("n", "windows"), [(1_000, 6), (500_001, 4)])
+def test_many_interactions_have_fewer_windows(n, windows):
+    assert len(split_by_time(log_at(list(range(n)))).windows) == windows
+
+
 def test_equal_moments_stay_on_one_side_of_every_cut():
     log = log_at([0.0] * 30 + [1.0] * 20 + [2.0] * 20 + [3.0] * 30)
     split = split_by_time(log, test_share=0.2, windows=4)
