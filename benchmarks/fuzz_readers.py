@@ -1,7 +1,9 @@
 """Damage small files of every format and read them: only errors with a sentence may come out.
 
 ``python -m benchmarks.fuzz_readers --files 100000 --seed 1`` takes a few minutes. It prints each
-failure with the seed of its file, and exits with 1 if there is any. ``--only 17`` repeats one file.
+failure with the number of its file at once, and exits with 1 if there is any. ``--only 17`` repeats
+one file. Damaged pages of Parquet can make Polars abort the process for want of memory; ``--trace``
+prints each number before its file is read, so that the last one names the file.
 """
 
 import argparse
@@ -134,16 +136,20 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--trace", action="store_true")
+    parser.add_argument("--first", type=int, default=0, help="number of the first file")
     options = parser.parse_args()
-    numbers = (
-        range(options.files) if options.only is None else range(options.only, options.only + 1)
-    )
+    first = options.first if options.only is None else options.only
+    last = options.files if options.only is None else first + 1
     outcomes: Counter[str] = Counter()
     begun = time.process_time()
-    for outcome, failure in fuzz(numbers, options.seed):
-        outcomes[outcome] += 1
-        if failure:
-            sys.stdout.write(f"file {failure.number} ({failure.name}): {failure.error}\n")
+    for number in range(first, last):
+        if options.trace:
+            _print(f"file {number}")
+        for outcome, failure in fuzz(range(number, number + 1), options.seed):
+            outcomes[outcome] += 1
+            if failure:
+                _print(f"file {failure.number} ({failure.name}): {failure.error}")
     counts = ", ".join(f"{n:,} {outcome}" for outcome, n in outcomes.most_common())
     sys.stdout.write(f"{counts}; {time.process_time() - begun:.0f} s of CPU\n")
     return 1 if outcomes["failure"] else 0
@@ -152,6 +158,11 @@ def main() -> int:
 def _part_of(path: Path) -> tuple[Path, InteractionsFile]:
     folder, schema = find_layout(path, None)
     return folder, schema.interactions
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _written(write: Callable[[io.BytesIO], object]) -> bytes:

@@ -18,7 +18,7 @@ from pydantic.config import JsonDict
 from app.api.paging import MAX_TOKEN_LENGTH
 from app.catalogue.public_ids import MAX_ID_BYTES, public_id_fault
 from app.expressions.item_filter import MAX_FILTER_LENGTH
-from app.timestamps import parse_number, parse_time
+from app.timestamps import FIRST_UNIX, parse_number, parse_time
 
 MAX_SCENE_LENGTH = 64
 MAX_EXCLUSIONS = 1_000
@@ -81,7 +81,9 @@ def _unix_seconds(value: Any) -> Any:
         return time.seconds
     if isinstance(value, bool):
         raise ValueError("must be a time, not true or false")
-    time = parse_number(value) if isinstance(value, (int, float)) else None
+    if not isinstance(value, (int, float)) or value < FIRST_UNIX:
+        return value  # a small number is no date: nothing beside it shows that it is
+    time = parse_number(value)
     return time.seconds if time else value
 
 
