@@ -87,6 +87,10 @@ class StageRunner:
         if recent.filters != "ok":
             self.results.append(StageResult("filters", 0.0, recent.filters, 0, 0))
 
+    def record_idle(self, stage: str) -> None:
+        """Record a stage that has nothing to do for this request."""
+        self.results.append(StageResult(stage, 0.0, "ok", 0, 0))
+
     async def run_async(
         self, stage: str, seconds: float, work: Callable[[], Awaitable[T]], fallback: T
     ) -> T:

@@ -143,7 +143,12 @@ class Funnel:
             return runner.run(f"recall.{channel.name}", inf, work, NO_PROPOSAL)
 
         by_channel = {one.name: compute(one) for one in self.local_channels}
-        waiting = [one for one in self.awaited_channels if one.has_work(query)]
+        waiting = []
+        for one in self.awaited_channels:
+            if one.has_work(query):
+                waiting.append(one)
+            else:
+                runner.record_idle(f"recall.{one.name}")
         if waiting:
             awaited = await asyncio.gather(*map(start, waiting))
             by_channel |= zip((one.name for one in waiting), awaited, strict=True)

@@ -357,7 +357,7 @@ def test_a_list_taken_while_fine_was_still_at_work_is_explained_without_its_weig
 
 
 def test_a_session_has_a_channel_of_its_own(api):
-    past = [{"item_id": f"i{n}", "type": "like", "timestamp": 1_000.0 + n} for n in range(8)]
+    past = [{"item_id": f"i{n}", "type": "like", "timestamp": 100_000_000.0 + n} for n in range(8)]
     now = [{"item_id": f"i{n}", "type": "like", "timestamp": 9e8} for n in (20, 21)]
     for history, told in ((past + now, {"embedding", "session"}), ([], set())):
         answer = api.client.post("/recommend", json={"history": history, "explain": True}).json()

@@ -117,7 +117,7 @@ def test_hidden_items_are_gone_at_once_also_where_seen_ones_are_kept_and_can_be_
     user = stranger()
     liked, hidden = "i10", "i11"
     post(music, event(user, liked))
-    post(music, event(user, hidden, type="hide", timestamp=1_000.0))
+    post(music, event(user, hidden, type="hide", timestamp=100_000_000.0))
     assert may_have(music, user, liked)
     assert not may_have(music, user, hidden)
     post(music, event(user, hidden, type="unhide", timestamp=999.0))  # late: the hide is newer
