@@ -56,14 +56,16 @@ def archive(settings: Settings, *, once: bool, every: float = INTERVAL) -> None:
         _archive_repeatedly(settings, every)
 
 
-def archive_once(settings: Settings) -> ArchiveRounds:
+def archive_once(settings: Settings, *, start: bool = True) -> ArchiveRounds:
     """Drain the streams into the archive once; return what was done.
+
+    ``start`` says whether to start the embedded server if it does not run.
 
     Raises:
         ArchiveInUseError: another process works on the archive.
         ServerError: no server runs.
     """
-    with lock_archive(archive_folder(settings.out)), _rounds(settings) as rounds:
+    with lock_archive(archive_folder(settings.out)), _rounds(settings, start=start) as rounds:
         rounds.run()
         purge_erased(rounds.client, settings)
         return rounds

@@ -68,7 +68,7 @@ class SelfTraining:
             OSError: the archive cannot be written.
         """
         with suppress(ArchiveInUseError):  # an archiver runs beside the service
-            archive_once(self.settings)
+            archive_once(self.settings, start=False)
         manifest = parse_manifest(find_current_bundle(self.settings.out))
         new = count_new_events(self.settings, manifest)
         needed = self.settings.train_when_events

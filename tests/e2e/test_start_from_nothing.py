@@ -29,7 +29,8 @@ def ids(answer):
 
 def put_items(served):
     for n in range(ITEMS):
-        item = {"title": f"Film {n}", "categories": [TASTES[n % len(TASTES)], f"series {n}"]}
+        categories = [TASTES[n % len(TASTES)], f"series {n}", f"year {n}"]  # 124, more than 64
+        item = {"title": f"Film {n}", "categories": categories}
         assert served.client.put(f"/items/film-{n}", json=item).status_code == 200
 
 

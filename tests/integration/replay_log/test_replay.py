@@ -216,7 +216,8 @@ def test_answers_of_a_later_bundle_are_replayed(out, redis_url, client, tmp_path
             tell(service.client, chance)
         newest = [int(name.split(b"-")[0]) for name, _ in client.xrange(key)]
         until(lambda: time.time() * 1000 > newest[-1] + 2)
-        later = edit_manifest(another_version(out, "later"), data_end=time.time())
+        end = time.time()
+        later = edit_manifest(another_version(out, "later"), data_end=end, live_start=end)
         tell(service.client, chance)
         first = service.recommend("u1")["bundle"]
         point_to(later)
