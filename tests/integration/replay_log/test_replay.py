@@ -217,7 +217,8 @@ def test_answers_of_a_later_bundle_are_replayed(out, redis_url, client, tmp_path
         newest = [int(name.split(b"-")[0]) for name, _ in client.xrange(key)]
         until(lambda: time.time() * 1000 > newest[-1] + 2)
         end = time.time()
-        later = edit_manifest(another_version(out, "later"), data_end=end, live_start=end)
+        times = dict.fromkeys(("data_end", "live_start", "created"), end)
+        later = edit_manifest(another_version(out, "later"), **times)
         tell(service.client, chance)
         first = service.recommend("u1")["bundle"]
         point_to(later)
