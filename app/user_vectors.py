@@ -37,6 +37,27 @@ def solve_system(system: FoldInSystem) -> Scores:
     return np.linalg.solve(matrix, vectors.T @ confidences).astype(np.float32)
 
 
+def ridge_profile(content: Content, history: History, reg: float, *, centred: bool) -> Scores:
+    """Solve the ridge regression of a user's opinions on the content of the items, (e,) float32.
+
+    ``x = (CᵀC + reg·I)⁻¹ Cᵀ y``, where C holds the content vectors of the items, (h, e), and y the
+    ratings less their mean if ``centred``, else the weights of the events.
+    """
+    size = content.items.shape[1]
+    if not len(history) or not size:
+        return np.zeros(size, np.float32)
+    vectors = content.items[history.rows].astype(np.float64)
+    opinions = (history.values if centred else history.weights).astype(np.float64)
+    if centred:
+        opinions -= opinions.mean()
+    # By the smaller of the two equal systems: of the events, or of the content.
+    if len(history) < size:
+        dual = np.linalg.solve(vectors @ vectors.T + reg * np.eye(len(history)), opinions)
+        return (vectors.T @ dual).astype(np.float32)
+    gram = vectors.T @ vectors + reg * np.eye(size)
+    return np.linalg.solve(gram, vectors.T @ opinions).astype(np.float32)
+
+
 def content_profile(content: Content, liked: History) -> Scores:
     """Compute the mean content vector of liked items, unit length, (e,) float32."""
     if not len(liked) or not content.items.shape[1]:

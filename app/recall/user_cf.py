@@ -1,12 +1,13 @@
 """The channel ``user_cf``: what similar users liked, from the table "raters"."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Users
-from app.contracts import History, Proposal, Query, Rows
+from app.contracts import NO_ROWS, History, Proposal, Query, Rows
 from app.kernels.recall import sum_weights, weights_of_rows
 from app.kernels.selection import select_top
 from app.recall.accumulate import propose
@@ -14,6 +15,8 @@ from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.contributions import Contributions
 from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel
 from app.stages import NeighbourSpans
+
+WIDER = 3  # users whose correlation is computed exactly, relative to those that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,10 @@ class UserCFChannelConfig(ChannelConfig):
     n_events: int = 20  # newest events, one key each
     n_neighbours: int = 60
     shrink: float = 10.0  # co-rated items at which a correlation counts half
+    # "sum" adds up what neighbours liked, so that many of them count more than few. "predict" is
+    # the textbook's rating: mean of the user + Σ sim · (rating - mean of the neighbour) / Σ |sim|,
+    # with correlations over co-rated items. It needs ratings; without them "sum" is used.
+    formula: Literal["sum", "predict"] = "sum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class UserCFRecall:
 
     def sum(self, query: Query, history: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Find the most similar users and sum what they liked; nearer users count more."""
+        if self.config.formula == "predict" and self.centred:
+            return propose(query, *self._predict(query, history, near), limit)
         users, similarities = self._nearest(query, history, near)
         starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
         spans = (starts, ends, similarities, self.users.rows, self.users.weights)
@@ -69,6 +78,55 @@ class UserCFRecall:
         kept = (history.weights >= 0).nonzero()[0]
         return Contributions(history.rows.take(kept), amounts.take(kept, axis=1))
 
+    def _predict(
+        self, query: Query, history: History, raters: NeighbourSpans
+    ) -> tuple[Rows, NDArray[np.float64]]:
+        """Return the items that the neighbours rated, and the ratings that they predict.
+
+        Herlocker et al.: An algorithmic framework for performing collaborative filtering, 1999,
+        eq. 1 and 2.
+        """
+        users, similarities = self._correlated(query, history, raters)
+        sizes = self.users.indptr.take(users + 1) - self.users.indptr.take(users)
+        if not sizes.sum():
+            return NO_ROWS, np.empty(0)
+        owner = np.repeat(np.arange(len(users)), sizes)
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        events = np.arange(sizes.sum()) + np.repeat(self.users.indptr.take(users) - starts, sizes)
+        ratings = self.users.values[events].astype(np.float64)
+        means = np.bincount(owner, weights=ratings) / sizes
+        rows, at = np.unique(self.users.rows[events], return_inverse=True)
+        gaps = similarities[owner] * (ratings - means[owner])
+        total = np.bincount(at, weights=np.abs(similarities)[owner])
+        mean = float(history.values.mean(dtype=np.float64))
+        return rows.astype(np.int64), mean + np.bincount(at, weights=gaps) / total
+
+    def _correlated(
+        self, query: Query, history: History, raters: NeighbourSpans
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the users of the largest absolute Pearson correlation over co-rated items."""
+        centred = history.values.astype(np.float64)
+        centred -= centred.mean()
+        spans = (raters.starts, raters.ends)
+        users, _, _ = sum_weights(*spans, centred, raters.rows, raters.weights, -np.inf)
+        weights = weights_of_rows(*spans, raters.rows, raters.weights, users)  # (u, h)
+        weights[users == query.user_row] = 0.0
+        n = self.config.n_neighbours
+        by_table = _correlate(weights, centred, weights != 0)
+        near = np.argsort(-np.abs(by_table), kind="stable")[: WIDER * n]
+        near.sort()
+        users, weights = users[near], weights[near]
+        # The table lacks ratings that equal the mean of their user: they are co-rated all the same.
+        starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
+        values = weights_of_rows(starts, ends, self.users.rows, self.users.values, history.rows)
+        is_rated = values.T != 0  # (u, h)
+        similarities = _correlate(weights, centred, is_rated)
+        shared = is_rated.sum(axis=1)
+        similarities *= shared / np.maximum(shared + self.config.shrink, 1.0)
+        best = np.argsort(-np.abs(similarities), kind="stable")[:n]
+        best = best[similarities[best] != 0]
+        return users[best], similarities[best]
+
     def _user_vector(self, history: History) -> NDArray[np.float64]:
         """Compute the user's vector, centred on its mean where ratings vary, unit length."""
         vector = history.values.astype(np.float64)
@@ -91,6 +149,15 @@ class UserCFRecall:
         nearest, best = select_top(users, similarities, own, self.config.n_neighbours)
         order = nearest.argsort()
         return nearest.take(order), best.take(order).astype(np.float64, copy=False)
+
+
+def _correlate(
+    weights: NDArray[np.float64], centred: NDArray[np.float64], is_rated: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the correlation of each user's centred ratings, (u, h), with ``centred``, (h,)."""
+    lengths = np.sqrt((weights**2).sum(axis=1) * (is_rated @ centred**2))
+    result: NDArray[np.float64] = np.zeros(len(weights))
+    return np.divide(weights @ centred, lengths, out=result, where=lengths > 0)
 
 
 def _build(config: UserCFChannelConfig, inputs: ChannelInputs) -> TableChannel | RemoteTableChannel:

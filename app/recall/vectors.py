@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import faiss
 import numpy as np
@@ -14,6 +15,7 @@ from app.contracts import (
     FoldInSystem,
     History,
     Matrix,
+    Positive,
     Proposal,
     Query,
     Rows,
@@ -32,7 +34,7 @@ from app.recall.contributions import (
     no_contributions,
 )
 from app.stages import LocalChannel
-from app.user_vectors import MAX_QUERY_EVENTS
+from app.user_vectors import MAX_QUERY_EVENTS, ridge_profile
 
 EXTRA_SHARE = 1.5  # results of an index that is not exact, in units of those that are wanted
 MAX_EXTRA_RESULTS = 500  # results requested beyond the limit, because excluded items are dropped
@@ -43,6 +45,18 @@ class VectorChannelConfig(ChannelConfig):
     """The settings of a channel that searches vectors."""
 
     max_inline_products: int = 1_000_000  # numbers in the index; beyond them, a thread searches it
+
+
+@dataclass(frozen=True, slots=True)
+class ContentChannelConfig(VectorChannelConfig):
+    """The settings of the channel by content.
+
+    The profile is the mean content of liked items, or the ridge regression of all opinions on the
+    content, which also learns from dislikes.
+    """
+
+    profile: Literal["mean", "ridge"] = "mean"
+    ridge: Positive = 1.0  # regularisation of the regression
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,15 +214,21 @@ def factor_channel(
 
 
 def _build_content(
-    config: VectorChannelConfig, inputs: ChannelInputs
+    config: ContentChannelConfig, inputs: ChannelInputs
 ) -> VectorChannel | ThreadedChannel:
-    items = inputs.models.content.items
+    items, models = inputs.models.content.items, inputs.models
+
+    def solve_profile(query: Query) -> Scores:
+        history = query.history
+        return ridge_profile(models.content, history, config.ridge, centred=models.centred)
+
+    is_ridge = config.profile == "ridge"
     new_vectors = new_item_vectors(inputs.models, items)
     channel = VectorChannel(
         "content",
         inputs.indexes.content,
         items,
-        lambda query: query.vectors.content,
+        solve_profile if is_ridge else lambda query: query.vectors.content,
         new_vectors,
         content_contributions(inputs.models.content),
     )
@@ -233,6 +253,6 @@ CONTENT = ChannelSpec(
     "content",
     "What is similar by attributes and text.",
     "history",
-    VectorChannelConfig(),
+    ContentChannelConfig(),
     _build_content,
 )

@@ -10,7 +10,7 @@ from app.query_builder import (
     join_histories,
 )
 from app.state.counters import PopularityCounters
-from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in
+from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in, ridge_profile
 from tests.fakes import history, request, rows, small_dataset, small_models
 
 MODELS = small_models()
@@ -154,3 +154,19 @@ def test_a_long_history_is_cut_but_all_seen_items_stay_excluded():
 def test_users_without_events_have_an_empty_history():
     assert len(MODELS.users.history(-1)) == 0
     assert len(small_dataset().users) == 60
+
+
+@pytest.mark.parametrize("events", [3, 12])
+@pytest.mark.parametrize("centred", [True, False])
+def test_the_ridge_profile_is_that_of_the_normal_equations(events, centred):
+    random = np.random.default_rng(events)
+    content = Content(random.normal(size=(20, 5)).astype(np.float32))
+    seen = history(*((n, 1 + n % 5, n % 3 - 1, 99 - n) for n in range(events)))
+    x, y = content.items[:events].astype(float), seen.values if centred else seen.weights
+    y = y - y.mean() if centred else y
+    expected = np.linalg.inv(x.T @ x + 2.0 * np.eye(5)) @ x.T @ y
+    assert ridge_profile(content, seen, 2.0, centred=centred) == pytest.approx(expected, abs=1e-4)
+
+
+def test_without_events_the_ridge_profile_is_zero():
+    assert not ridge_profile(MODELS.content, NO_HISTORY, 1.0, centred=True).any()
