@@ -157,7 +157,8 @@ def _correlate(
     """Return the correlation of each user's centred ratings, (u, h), with ``centred``, (h,)."""
     lengths = np.sqrt((weights**2).sum(axis=1) * (is_rated @ centred**2))
     result: NDArray[np.float64] = np.zeros(len(weights))
-    return np.divide(weights @ centred, lengths, out=result, where=lengths > 0)
+    np.divide(weights @ centred, lengths, out=result, where=lengths > 0)
+    return result
 
 
 def _build(config: UserCFChannelConfig, inputs: ChannelInputs) -> TableChannel | RemoteTableChannel:
