@@ -107,6 +107,7 @@ def test_an_explained_answer_counts_what_each_filter_removed(api):
         "shown": 0,
         "provider_cap": 0,
         "category_cap": 0,
+        "duplicate_cap": 0,
     }
 
 

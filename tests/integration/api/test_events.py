@@ -195,7 +195,7 @@ def test_what_is_disliked_is_neither_shown_nor_a_reason(api):
     assert all(item["reason"]["because"] == [] for item in answer["items"])
     stages = {stage["stage"]: stage["left"] for stage in answer["stages"]}
     by_likes = set(PERSONAL_CHANNELS) - {"user_cf"}  # users of like taste may dislike the same
-    assert {stages.get(f"recall.{channel}", 0) for channel in by_likes} == {0}
+    assert {stages[f"recall.{channel}"] for channel in by_likes} == {0}
 
 
 def test_a_rating_without_a_value_is_refused(api):

@@ -58,7 +58,7 @@ def test_two_users_get_different_lists_and_every_request_its_own_id(api):
 def test_an_explained_answer_shows_every_stage_channel_score_and_feature(api):
     answer = api.recommend("u3", explain=True)
     stages = {stage["stage"]: stage for stage in answer["stages"]}
-    assert set(stages) == STAGES - {"recall.social"}  # it is not run for a user without friends
+    assert set(stages) == STAGES
     assert {stage["outcome"] for stage in answer["stages"]} == {"ok"}
     assert stages["rerank"]["left"] == 10
     assert stages["coarse"]["entered"] >= stages["fine"]["entered"] >= stages["fine"]["left"] >= 10
@@ -105,7 +105,7 @@ def test_a_stranger_gets_a_list_without_any_personal_reason(api):
     assert len(answer["items"]) == 10
     assert answer["degraded"] == []
     assert not any(item["reason"]["because"] for item in answer["items"])
-    assert {stage["stage"] for stage in answer["stages"]} == STAGES - {"profile", "recall.social"}
+    assert {stage["stage"] for stage in answer["stages"]} == STAGES - {"profile"}
 
 
 @pytest.mark.parametrize("user", UNUSUAL)
