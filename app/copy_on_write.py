@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 MAP_FIXED = 0x10  # the same on Linux and macOS; the module mmap does not name it
 PROTECTION = mmap.PROT_READ | mmap.PROT_WRITE
 NO_RESERVE = getattr(mmap, "MAP_NORESERVE", 0)  # pages that are never written need no swap space
+POPULATE_READ = 22  # of Linux: the first requests find the pages in place
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
 _libc.mmap.argtypes = (
     *(ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int64),
 )
+_libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
 
 
@@ -75,6 +77,7 @@ def _map_again(array: NDArray[Any], n: int) -> NDArray[Any] | None:
     os.close(file)
     if placed != address:
         return None
+    _libc.madvise(address, length, POPULATE_READ)  # a system that cannot do it changes nothing
     return np.ndarray(shape, array.dtype, memory, start)  # type: ignore[arg-type]
 
 

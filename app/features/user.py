@@ -102,13 +102,13 @@ def habit_columns(context: FeatureContext) -> Columns:
     if not len(liked):
         return [np.nan] * 4
     likes, first_seen = context.counters.liked[-1], context.counters.first_seen
-    usual = float(np.log1p(likes.take(liked.rows)).sum()) / len(liked)
+    usual = float(np.log1p(likes[liked.rows]).sum()) / len(liked)
     ages = np.log1p(np.maximum(liked.times - first_seen.take(liked.rows), 0.0) / DAY)
     rows = context.pool.rows
     first = first_seen.take(rows)
     age = np.log1p(np.maximum(context.query.counters_at - first, 0.0) / DAY)
     age = np.where(np.isfinite(first), age, np.nan)
-    popularity_distance = np.abs(np.log1p(likes.take(rows)) - usual)
+    popularity_distance = np.abs(np.log1p(likes[rows]) - usual)
     age_distance = np.abs(age - float(ages.sum()) / len(liked))
     return [usual, popularity_distance, age_distance, _category_breadth(context, liked.rows)]
 

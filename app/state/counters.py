@@ -36,7 +36,8 @@ class PopularityCounters:
         n = len(base.first_seen) + spare
         self.reference = base.at
         self.now = base.at  # time of the newest event, unix seconds
-        # Pages of the bundle without a live event stay shared with the other workers.
+        # Pages of the bundle without a live event stay shared with the other workers. Read with
+        # an index: ``take`` copies a whole row, because its numbers do not lie side by side.
         self.counts = extend_columns(base.counts, n)  # (h, n) stored item by item
         self.liked = extend_columns(base.liked, n)  # (h, n) stored item by item
         self.total = np.array([np.ascontiguousarray(likes).sum() for likes in base.liked])  # (h,)
@@ -159,12 +160,12 @@ class PopularityCounters:
         self, now: float, rows: Rows, windows: Sequence[int] = range(len(HALF_LIVES))
     ) -> NDArray[np.float64]:
         """Return the decayed counts of all events at ``now``, (len(windows), len(rows))."""
-        counts = np.stack([self.counts[window].take(rows) for window in windows])
+        counts = np.stack([self.counts[window, rows] for window in windows])
         return counts * self._decay(now)[list(windows)]
 
     def liked_at(self, now: float, rows: Rows) -> NDArray[np.float64]:
         """Return the decayed counts of positive events at ``now``, (h, len(rows))."""
-        return self.liked.take(rows, axis=1) * self._decay(now)
+        return self.liked[:, rows] * self._decay(now)
 
     def total_at(self, now: float) -> NDArray[np.float64]:
         """Return the decayed count of positive events on all items at ``now``, (h,)."""
@@ -212,7 +213,7 @@ class PopularityCounters:
         lists = {}
         for name, window in windows.items():
             rows = self._may_be_listed(name, touched)
-            lists[name] = _best(rows, self.liked[window].take(rows), float(decay[window]))
+            lists[name] = _best(rows, self.liked[window, rows], float(decay[window]))
         if self._must_sort_all:  # the bundle may hold events of the future
             self._future = ((self.first_seen > self.now) & np.isfinite(self.first_seen)).nonzero()[
                 0

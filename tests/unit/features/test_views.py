@@ -1,16 +1,25 @@
 """The views as a whole: names, fingerprint, and equal bits in training and serving."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from app.build import FunnelConfig
-from app.contracts import Candidates
+from app.contracts import Candidates, UserVectors
 from app.deadline import NO_CHECKPOINTS
-from app.features.context import FeatureContext
-from app.features.views import COARSE_VIEW, FINE_VIEW, column_names, features, view_hash
+from app.features.context import FeatureContext, LikeShares
+from app.features.views import (
+    COARSE_VIEW,
+    FINE_VIEW,
+    FeatureBuilder,
+    column_names,
+    features,
+    view_hash,
+)
 from app.recall.registry import CHANNELS
+from app.state.counters import PopularityCounters
 from offline.training.past_requests import build_offline_funnel
 from tests.fakes import ITEMS, history, random_pool, request, small_models
 from tests.feature_cases import CASES, EVENTS, KINDS, build_query, funnel, models
@@ -144,6 +153,25 @@ def widened(models, vectors, content):
         factors=replace(models.factors, items=vectors, gram=vectors.T @ vectors),
         content=replace(models.content, items=content),
     )
+
+
+def test_features_allocate_nothing_as_long_as_the_catalogue():
+    one = funnel("ratings")
+    n = 200_000
+    models = widened(one.fine.features.models, *np.ones((2, n, 3), np.float32))
+    share = np.asfortranarray(models.segments.share)  # as a bundle has it
+    models = replace(models, segments=replace(models.segments, share=share))
+    counters = PopularityCounters.of(models, spare=1)
+    builder = FeatureBuilder(FINE_VIEW, models, counters, LikeShares.of(models))
+    query = build_query(one, EVENTS["one like"])
+    query = replace(query, vectors=UserVectors(*np.ones((3, 3), np.float32)))
+    pool = random_pool(np.random.default_rng(0), 9, ITEMS)
+    builder.build(query, pool)
+    tracemalloc.start()
+    builder.build(query, pool)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n  # a column of numbers has eight times as many bytes
 
 
 def test_columns_that_the_pool_has_already_are_kept():

@@ -1,5 +1,7 @@
 """Counters of popularity, by item, scene and segment."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -204,3 +206,21 @@ def test_a_catalogue_that_is_too_large_has_no_counts_by_segment():
     counts = SegmentCounts(2, MAX_CELLS, 0, 0.0)
     assert len(counts) == 0
     counts.apply(np.array([[0]]), np.array([5]), np.ones(1, np.float32), np.zeros(1))
+
+
+def test_reading_a_few_items_allocates_nothing_as_long_as_the_catalogue():
+    state = counters(START, n=100_000)
+    few = np.array([3, 70_000])
+    readers = (
+        lambda: state.counts_at(START, few),
+        lambda: state.liked_at(START, few),
+        lambda: state.trial_counts(few),
+        lambda: apply(state, (5, 1.0, 0.0), (99_999, 1.0, 1.0)),
+    )
+    for read in readers:
+        read()
+        tracemalloc.start()
+        read()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 100_000  # one column of the counts has 800,000 bytes
