@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix
 from offline.evaluate import metrics
-from offline.evaluate.figures import Comparison, Difference, Interval, MetricFigures
+from offline.evaluate.figures import HEADLINE, Comparison, Difference, Interval, MetricFigures
 from offline.evaluate.intervals import RESAMPLES, Bootstrap
 from offline.evaluate.metrics import GradedLists, Lists, PerUser
 from offline.evaluate.rowsets import RowSets
 
 REFERENCE = "funnel"  # the method that is compared with every other
+RANKING = "ranking"  # the funnel without exploration and without the bonus of new items
 OBVIOUS = "popularity"  # the method whose items count as obvious, for serendipity
 CUTS = (10, 20)
 ACCURACY = {
@@ -137,6 +138,13 @@ def summarise(
             for method in user_metrics.coverage
             if method != reference
         },
+        ranking_differences={
+            method: _difference(
+                bootstrap, column_of[RANKING, HEADLINE], column_of[method, HEADLINE]
+            )
+            for method in user_metrics.coverage
+            if RANKING in user_metrics.coverage and method != RANKING
+        },
     )
 
 
@@ -194,10 +202,13 @@ def _differences(
     bootstrap: Bootstrap, column_of: Mapping[tuple[str, str], int], reference: str, method: str
 ) -> dict[str, Difference]:
     return {
-        name: Difference(
-            difference=bootstrap.difference(column_of[reference, name], column),
-            ratio=bootstrap.ratio(column_of[reference, name], column),
-        )
+        name: _difference(bootstrap, column_of[reference, name], column)
         for (owner, name), column in column_of.items()
         if owner == method
     }
+
+
+def _difference(bootstrap: Bootstrap, one: int, other: int) -> Difference:
+    return Difference(
+        difference=bootstrap.difference(one, other), ratio=bootstrap.ratio(one, other)
+    )

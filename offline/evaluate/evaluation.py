@@ -14,13 +14,15 @@ from offline.data.dataset import Dataset
 from offline.evaluate.attribution import FunnelTrace, attribute, recall_ceiling
 from offline.evaluate.baselines import BASELINES
 from offline.evaluate.calibration import compute_calibrations
-from offline.evaluate.comparison import ItemBackground, compare_methods
+from offline.evaluate.comparison import RANKING, ItemBackground, compare_methods
 from offline.evaluate.figures import Attribution, Comparison, SegmentFigures, Sweeps
 from offline.evaluate.funnel_answers import (
     FunnelAnswers,
     collect_answers,
     evaluated_lists,
     method_lists,
+    pad_lists,
+    ranked_lists,
 )
 from offline.evaluate.metrics import MAX_K, K, Lists
 from offline.evaluate.new_user_curve import new_user_curve
@@ -56,6 +58,7 @@ async def evaluate_funnel(
     has_seen = answers.seen.sizes > 0
     warm, cold = np.flatnonzero(has_seen), np.flatnonzero(~has_seen)
     lists = method_lists(answers.runs, shown, models.popularity, MAX_K)
+    lists[RANKING] = pad_lists(ranked_lists(funnel, answers.runs, MAX_K))
     background = ItemBackground(
         models.popularity.counts[-1], models.content.items if models.content.items.any() else None
     )

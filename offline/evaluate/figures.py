@@ -31,8 +31,9 @@ class Comparison(TypedDict):
     """Every method by every metric, as ``comparison.compare_methods`` returns it."""
 
     evaluated_users: int  # users of the test window with at least one relevant item
-    methods: dict[str, MetricFigures]  # "funnel", "popularity", "recency_popularity", each channel
+    methods: dict[str, MetricFigures]  # "funnel", "ranking", the baselines, each channel
     differences: dict[str, dict[str, Difference]]  # other method -> metric -> funnel against it
+    ranking_differences: dict[str, Difference]  # other method -> NDCG@10 of the ranking against it
 
 
 class ChannelShare(TypedDict):

@@ -93,6 +93,19 @@ def evaluated_lists(funnel: Funnel, runs: list[FunnelRun]) -> list[Rows]:
     ]
 
 
+def ranked_lists(funnel: Funnel, runs: list[FunnelRun], k: int) -> list[Rows]:
+    """Return the lists of k without exploration and without the bonus of new items.
+
+    Only these can be compared with lists that explore nothing either. A reranker without policies
+    has only one kind of list.
+    """
+    reranker = funnel.reranker
+    if isinstance(reranker, SlateBuilder):
+        scene = replace(reranker.default_scene, explore_slots=0, freshness=0.0)
+        reranker = replace(reranker, default_scene=scene)
+    return [reranker.rerank(replace(run.query, k=k), run.fine).pool.rows for run in runs]
+
+
 def rerank_in_sequence(reranker: Reranker, runs: list[FunnelRun]) -> list[Rows]:
     """Build the lists of 10 one after another: as in service, each counts as shown to the next."""
     lists = []

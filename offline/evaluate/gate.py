@@ -2,7 +2,7 @@
 
 Only what the test *shows* counts. A check fails when the 95 % interval of the paired difference
 lies below 0 and the mean lies below the margin. A bundle that is worse in the mean alone passes,
-and its check says so.
+and its check says so. A first bundle is refused only if it is worse than popularity.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from app.artifacts import Rankers
 from app.bundle.manifest import CheckOutcome, GateCheck, GateResult, UserGroup
 from app.recall.registry import CHANNELS
 from offline.evaluate.baselines import BASELINES
+from offline.evaluate.comparison import RANKING
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.figures import HEADLINE, Comparison, Interval
 from offline.evaluate.holdout import Holdout, ProductionBundle, read_production_bundle
@@ -60,7 +61,9 @@ def run_gate(
     production = read_production_bundle(out, holdout)
     if production:
         checks += check_production(holdout, rankers, production, config)
-    is_failed = any(check.outcome == "failed" for check in checks)
+    # Nothing in service is worse than lists that are worse than those of one channel.
+    refusing = [check for check in checks if production or check.baseline in BASELINES]
+    is_failed = any(check.outcome == "failed" for check in refusing)
     verdict = ("forced" if config.force else "refused") if is_failed else "passed"
     return GateResult(
         verdict=verdict, margin=config.margin, min_users=config.min_users, checks=checks
@@ -70,7 +73,10 @@ def run_gate(
 def check_baselines(
     evaluation: Evaluation, holdout: Holdout, config: GateConfig
 ) -> list[GateCheck]:
-    """Check that the funnel is not worse than simple lists and its own best channel."""
+    """Check that the ranking is not worse than simple lists and its own best channel.
+
+    The lists are those without exploration: the others explore nothing either.
+    """
     first: UserGroup = "warm" if holdout.is_warm.any() else "cold"
     checks = _check_baselines(evaluation.warm, first, config)
     if evaluation.cold:
@@ -90,8 +96,10 @@ def _check_baselines(
                 name,
                 group,
                 comparison["evaluated_users"],
-                (means["funnel"], means[method]),
-                comparison["differences"][method][HEADLINE]["difference"],
+                (means[RANKING], means[method]),
+                comparison["ranking_differences"][method]["difference"],
+                # It is the best of many channels on these users, so chance favours it.
+                config.margin if method == best else 0.0,
             ),
             config.min_users,
         )

@@ -51,6 +51,7 @@ WORDS = {
 }
 METHODS = {
     "funnel": "Funnel",
+    "ranking": "Funnel without exploration",
     "popularity": "Popularity",
     "recency_popularity": "Recent popularity",
 }

@@ -23,7 +23,7 @@ from offline.training.past_requests import (
 )
 from tests.fakes import small_dataset
 
-METHODS = {"funnel", "popularity", "recency_popularity", *CHANNELS}
+METHODS = {"funnel", "ranking", "popularity", "recency_popularity", *CHANNELS}
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,8 @@ def compared(users=60, **strength):
     """A comparison of lists that put as many of a user's five items first as is said."""
     relevant = RowSets.of([np.arange(5) + user for user in range(users)])
     lists = {}
-    for method in ("funnel", "popularity", "recency_popularity", *CHANNELS):
+    strength.setdefault("ranking", strength.get("funnel", 2))
+    for method in ("funnel", "ranking", "popularity", "recency_popularity", *CHANNELS):
         hits = strength.get(method, 2)
         filler = 1_000 + np.arange(20)
         lists[method] = np.array(
@@ -118,6 +119,11 @@ def outcomes(checks):
 
 def test_a_funnel_above_all_simple_lists_and_channels_passes():
     assert set(outcomes(checks_of(compared(funnel=4))).values()) == {"passed"}
+
+
+def test_exploration_alone_fails_no_bundle():
+    explored = compared(funnel=1, ranking=3)
+    assert set(outcomes(checks_of(explored)).values()) == {"passed"}
 
 
 @pytest.mark.parametrize(
@@ -279,6 +285,17 @@ def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good
         for rankers, force in ((good, False), (bad, False), (bad, True), (good, True))
     ]
     assert verdicts == ["passed", "refused", "forced", "passed"]
+
+
+@pytest.mark.parametrize(("rival", "verdict"), [("trending", "passed"), ("popularity", "refused")])
+def test_a_first_bundle_is_refused_only_if_popularity_is_better(
+    rival, verdict, short, good, tmp_path
+):
+    evaluation = SimpleNamespace(warm=compared(**{"funnel": 3, rival: 4}), cold=None)
+    gate = run_gate(evaluation, short, good, tmp_path, GateConfig())
+    assert gate.verdict == verdict
+    assert any(check.outcome == "failed" for check in gate.checks)
+    assert any("is clearly worse than" in remark for remark in gate_remarks(gate))
 
 
 def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
