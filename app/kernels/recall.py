@@ -142,19 +142,26 @@ def weights_of_rows(
         wanted: (n,) a few rows.
     """
     result = np.zeros((len(wanted), len(starts)), np.float64)
-    order = np.argsort(wanted)
-    ascending = wanted[order]
-    marks = np.uint64(0)  # the last six bits of the wanted rows: most other rows are passed over
-    for row in wanted:
-        marks |= np.uint64(1) << np.uint64(row & 63)
+    if not len(wanted):
+        return result
+    n, largest = len(wanted), wanted.max()
+    for s in range(len(starts)):
+        n += ends[s] - starts[s]
+    bits = slot_bits(len(wanted), largest) if largest >= MAX_SLOTS * n else OWN_SLOTS
+    slots = new_slots(bits, largest)
+    earlier = np.empty(len(wanted), np.int64)  # position of the same row before, if it repeats
+    for i in range(len(wanted)):
+        slot = find_slot(slots, wanted, wanted[i], bits)
+        earlier[i] = slots[slot] - 1
+        slots[slot] = i + 1
     for s in range(len(starts)):
         for j in range(starts[s], ends[s]):
             row = np.int64(rows[j])
-            if (marks >> np.uint64(row & 63)) & np.uint64(1):
-                at = np.searchsorted(ascending, row)
-                while at < len(ascending) and ascending[at] == row:
-                    result[order[at], s] += weights[j]
-                    at += 1
+            if row <= largest:
+                i = slots[find_slot(slots, wanted, row, bits)] - 1
+                while i != NO_POSITION:
+                    result[i, s] += weights[j]
+                    i = earlier[i]
     return result
 
 

@@ -1,6 +1,6 @@
 """The channel ``user_cf``: what similar users liked, from the table "raters"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,16 @@ class UserCFChannelConfig(ChannelConfig):
     formula: Literal["sum", "predict"] = "sum"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SimilarUsers:
+    """The users that are most similar to the user of one query."""
+
+    history: History  # of the query, as the next one
+    user_row: int
+    users: Rows  # (n,) ascending
+    similarities: NDArray[np.float64]  # (n,)
+
+
 @dataclass(frozen=True, slots=True)
 class UserCFRecall:
     """User-based collaborative filtering (Herlocker et al., 1999); the user is folded in.
@@ -45,6 +55,8 @@ class UserCFRecall:
     config: UserCFChannelConfig = UserCFChannelConfig()
     name: str = "user_cf"
     table: str = "raters"
+    # At most one. It is replaced as a whole, and compared by identity, so threads may share it.
+    _last: list[SimilarUsers] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def events(self, query: Query) -> History:
         """Return the newest events: the users are compared by their items."""
@@ -140,7 +152,13 @@ class UserCFRecall:
     def _nearest(
         self, query: Query, history: History, raters: NeighbourSpans
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the rows of the most similar users, ascending, and their similarities."""
+        """Return the rows of the most similar users, ascending, and their similarities.
+
+        The last ones are kept: the reasons of a list are asked for right after its recall.
+        """
+        last = self._last[0] if self._last else None
+        if last and last.history is query.history and last.user_row == query.user_row:
+            return last.users, last.similarities
         vector = self._user_vector(history)
         spans = (raters.starts, raters.ends, vector, raters.rows, raters.weights)
         users, products, shared = sum_weights(*spans, -np.inf)
@@ -148,7 +166,9 @@ class UserCFRecall:
         own = np.array([query.user_row])
         nearest, best = select_top(users, similarities, own, self.config.n_neighbours)
         order = nearest.argsort()
-        return nearest.take(order), best.take(order).astype(np.float64, copy=False)
+        users, near = nearest.take(order), best.take(order).astype(np.float64, copy=False)
+        self._last[:] = [SimilarUsers(query.history, query.user_row, users, near)]
+        return users, near
 
 
 def _correlate(

@@ -26,7 +26,7 @@ class PolicySettings:
         description="weight of dissimilarity against relevance (MMR); 0 is relevance alone",
     )
     freshness: Share = Field(
-        default=0.02, description="bonus of a brand-new item, on the scale of relevance (0 to 1)"
+        default=0.01, description="bonus of a brand-new item, on the scale of relevance (0 to 1)"
     )
     explore: ExplorationMethod = Field(
         default="ucb",
@@ -40,7 +40,7 @@ class PolicySettings:
         description="exploration slots of a list; they are its last positions",
     )
     explore_from: Count = Field(
-        default=5,
+        default=10,
         description="positions of a list for each exploration slot; a shorter list has none",
     )
     explore_beta: NotNegative = Field(

@@ -77,7 +77,7 @@ async def test_the_funnel_answers_members_and_unknown_users_with_every_stage_ok(
         assert {step.outcome for step in run.results} == {"ok"}
         assert len(set(run.slate.pool.rows.tolist())) == 10
         assert run.query.allows(run.slate.pool.rows).all()
-        assert run.slate.explored.sum() == SceneSettings().explore_slots > 0
+        assert run.slate.explored.sum() == 10 // SceneSettings().explore_from > 0
         assert run.fine.features.shape[1] == len(column_names(FINE_VIEW))
         assert run.merged.ranks.shape[1] == len(CHANNELS) + 1
 

@@ -94,7 +94,7 @@ async def test_an_item_shown_to_one_user_counts_for_the_next(as_of_the_cut):
     (run,) = [run async for run in recommend_each(funnel, names, MAX_K, 7, explore=True)]
     before = funnel.reranker.counters.exposures.copy()
     one, two = evaluated_lists(funnel, [run, run])
-    ranked = 10 - funnel.reranker.default_scene.explore_slots
+    ranked = 10 - 10 // funnel.reranker.default_scene.explore_from
     assert one[:ranked].tolist() == two[:ranked].tolist()
     assert not set(one[ranked:10]) & set(two[ranked:10])
     assert np.array_equal(funnel.reranker.counters.exposures, before)

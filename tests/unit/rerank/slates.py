@@ -18,7 +18,7 @@ CATALOGUE = replace(
     flags=TagLists.of_marks((np.arange(ITEMS)[:, None] % 4 == 3).astype(np.uint8), ("adult",)),
 )
 BEST = tuple(range(20, 40))  # candidates, best first
-PLAIN = SceneSettings(diversity=0.0, freshness=0.0, explore_slots=0)
+PLAIN = SceneSettings(diversity=0.0, freshness=0.0, explore_slots=0, explore_from=5)
 COUNTERS = PopularityCounters(MODELS.popularity)
 
 

@@ -226,5 +226,5 @@ def test_each_page_has_the_sponsored_items_of_its_own_positions_and_the_cap_is_o
 
 
 def test_pinned_items_and_exploration_leave_each_other_their_places():
-    slate = build_slate(SceneSettings(pinned={"i70": 1}), query(k=10))
+    slate = build_slate(SceneSettings(pinned={"i70": 1}, explore_from=5), query(k=10))
     assert slots(slate) == ["pinned"] + ["organic"] * 7 + ["explore"] * 2
