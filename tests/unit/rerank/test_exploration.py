@@ -112,7 +112,9 @@ def test_some_lists_have_no_exploration(request_parts):
     assert shown(slate) == list(BEST[: request_parts["k"]])
 
 
-UNIFORM = SceneSettings(explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1, explore_from=5)
+UNIFORM = SceneSettings(
+    explore="epsilon_greedy", explore_epsilon=1.0, explore_slots=1, explore_from=5
+)
 
 
 def test_two_users_with_the_same_seed_get_different_draws():
