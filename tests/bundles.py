@@ -5,7 +5,7 @@ import numpy as np
 import orjson
 
 from app.artifacts import Rankers, Sizes
-from app.bundle.manifest import FileRecord, file_sha256, files_digest
+from app.bundle.manifest import FileRecord, file_sha256, files_digest, write_manifest
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
@@ -26,7 +26,7 @@ def edit_manifest(folder, **changed):
     facts = {name: FileRecord(**fact) for name, fact in manifest["files"].items()}
     moment = changed.pop("version", manifest["version"][:-9])
     manifest["version"] = f"{moment}-{files_digest(facts)}"
-    path.write_bytes(orjson.dumps(manifest | changed))
+    write_manifest(folder, orjson.dumps(manifest | changed))
     return folder.rename(folder.with_name(manifest["version"]))
 
 

@@ -1,7 +1,7 @@
 """Find, verify and load a bundle. ``Bundle`` holds the loaded files and never changes.
 
-A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` is written last and
-names every file with its size and SHA-256. The file ``current``, in the folder that contains
+A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` names
+every file with its size and SHA-256, and ``manifest.sha256`` has its own. The file ``current``, in the folder that contains
 ``bundles/``, names the version in service.
 """
 

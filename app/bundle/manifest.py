@@ -15,9 +15,12 @@ from app.rank.scorer import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import ChannelError, read_channel_configs
 
-FORMAT_VERSION = 3  # 1: until the rankers were named by kind
+FORMAT_VERSION = 4  # 1: until the rankers were named by kind
 FORMAT_WITHOUT_TAG_LISTS = 2  # it has the frequent categories and flags alone, and is still read
+FORMAT_WITHOUT_CHECKSUM = 3  # the newest format whose manifest has no checksum; it is still read
+READABLE_FORMATS = range(FORMAT_WITHOUT_TAG_LISTS, FORMAT_VERSION + 1)
 MANIFEST = "manifest.json"
+CHECKSUM = "manifest.sha256"  # of the manifest's bytes, as ``sha256sum`` writes and checks it
 POINTER = "current"
 
 
@@ -90,7 +93,7 @@ class _Format(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The description of a bundle. It is the only file that it does not list itself."""
+    """The description of a bundle. It lists all files but itself and its checksum."""
 
     model_config = ConfigDict(frozen=True)
     format: int
@@ -180,12 +183,15 @@ def parse_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         content = path.read_bytes()
+        is_checked = _check_content(folder, content)
         version = _Format.model_validate_json(content).format
-        if version not in {FORMAT_VERSION, FORMAT_WITHOUT_TAG_LISTS}:
+        if version not in READABLE_FORMATS:
             raise BundleError(
-                f"{path} has format {version}, this service reads {FORMAT_VERSION}: "
-                "train again with this version"
+                f"{path} has format {version}, this service reads {READABLE_FORMATS.start} to "
+                f"{FORMAT_VERSION}: train again with this version"
             )
+        if version > FORMAT_WITHOUT_CHECKSUM and not is_checked:
+            raise BundleError(f"{folder / CHECKSUM} is missing: restore the bundle or train again")
         manifest = Manifest.model_validate_json(content)
     except FileNotFoundError:
         raise BundleError(
@@ -201,6 +207,34 @@ def parse_manifest(folder: Path) -> Manifest:
             f"it into {POINTER}"
         )
     return manifest
+
+
+def write_manifest(folder: Path, content: bytes) -> None:
+    """Write the manifest and its checksum; ``content`` is its JSON."""
+    (folder / CHECKSUM).write_bytes(_checksum_line(content))
+    (folder / MANIFEST).write_bytes(content)
+
+
+def _checksum_line(content: bytes) -> bytes:
+    return f"{hashlib.sha256(content).hexdigest()}  {MANIFEST}\n".encode()
+
+
+def _check_content(folder: Path, content: bytes) -> bool:
+    """Compare the manifest with its checksum; return whether there is one.
+
+    Raises:
+        BundleError: They differ.
+    """
+    try:
+        expected = (folder / CHECKSUM).read_bytes()
+    except FileNotFoundError:
+        return False
+    if expected != _checksum_line(content):
+        raise BundleError(
+            f"{folder / MANIFEST} is damaged (its SHA-256 is not the one in {CHECKSUM}): restore "
+            "the bundle or train again"
+        )
+    return True
 
 
 def file_sha256(path: Path) -> str:

@@ -15,7 +15,14 @@ from typing import TypeAlias
 
 import orjson
 
-from app.bundle.manifest import MANIFEST, BundleError, Manifest, file_sha256, files_digest
+from app.bundle.manifest import (
+    CHECKSUM,
+    MANIFEST,
+    BundleError,
+    Manifest,
+    file_sha256,
+    files_digest,
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +65,7 @@ def verify_files(
     Raises:
         BundleError: A file is missing, differs, or is not listed.
     """
-    unlisted = {path.name for path in folder.iterdir()} - {MANIFEST, *manifest.files}
+    unlisted = {path.name for path in folder.iterdir()} - {MANIFEST, CHECKSUM, *manifest.files}
     if unlisted:
         raise BundleError(
             f"{folder} holds {min(unlisted)}, which {MANIFEST} does not list: remove it"

@@ -19,13 +19,13 @@ from app.artifacts import Factors, Indexes, Models, Rankers, Sizes
 from app.bundle.layout import collect_arrays, hashed_size
 from app.bundle.manifest import (
     FORMAT_VERSION,
-    MANIFEST,
     FileRecord,
     GateResult,
     IndexFacts,
     Manifest,
     file_sha256,
     files_digest,
+    write_manifest,
 )
 from app.catalogue import attributes
 from app.contracts import StageError
@@ -89,9 +89,8 @@ def write_bundle(result: TrainingResult, out: Path, now: Callable[[], float] = t
             for path in sorted(folder.iterdir())
         }
         manifest = _build_manifest(result, files, created, describe_indexes(result, indexes))
-        (folder / MANIFEST).write_bytes(
-            orjson.dumps(manifest.model_dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-        )
+        options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+        write_manifest(folder, orjson.dumps(manifest.model_dump(), option=options))
         return folder.rename(folder.with_name(manifest.version))
 
 

@@ -9,7 +9,7 @@ import redis
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.bundle.manifest import BundleError, read_manifest
+from app.bundle.manifest import BundleError, read_manifest, write_manifest
 from app.request_log.writer import request_log_key
 from app.settings import Settings
 from offline.cli import app
@@ -160,10 +160,10 @@ def test_where_the_bundle_knows_none_it_says_how_to_have_some(api):
 
 def test_a_bundle_made_before_there_were_attributes_is_served_as_ever(trained, tmp_path):
     out = shutil.copytree(trained, tmp_path / "out")
-    path = find_current_bundle(out) / "manifest.json"
-    manifest = orjson.loads(path.read_bytes())
+    folder = find_current_bundle(out)
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
     assert manifest.pop("attributes") == {}
-    path.write_bytes(orjson.dumps(manifest))
+    write_manifest(folder, orjson.dumps(manifest))
     assert load_bundle(find_current_bundle(out)).models.catalogue.attributes == {}
 
 

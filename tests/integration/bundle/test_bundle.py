@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.bundle.manifest import BundleError, read_manifest
+from app.bundle.manifest import BundleError, read_manifest, write_manifest
 from tests.bundles import edit_manifest
 
 
@@ -43,9 +43,9 @@ def test_a_bundle_is_mapped_not_read_and_says_what_it_is(trained):
 
 def test_every_file_of_the_bundle_is_listed_and_none_is_a_pickle(trained):
     folder = find_current_bundle(trained)
-    listed = set(read_manifest(folder).files) | {"manifest.json"}
+    listed = set(read_manifest(folder).files) | {"manifest.json", "manifest.sha256"}
     assert {path.name for path in folder.iterdir()} == listed
-    assert {path.suffix for path in folder.iterdir()} == {".npy", ".faiss", ".json", ".txt"}
+    assert {path.suffix for path in folder.iterdir()} == {".npy", ".faiss", ".json", ".txt", ".sha256"}
 
 
 def test_a_folder_without_a_manifest_was_never_finished(folder):
@@ -55,13 +55,13 @@ def test_a_folder_without_a_manifest_was_never_finished(folder):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 3}', "\0\0\0"])
 def test_a_manifest_that_cannot_be_read_is_damaged(folder, text):
-    (folder / "manifest.json").write_text(text)
+    write_manifest(folder, text.encode())
     assert "is damaged" in refusal(folder)
 
 
 def test_another_format_is_refused(folder):
-    edit_manifest(folder, format=4)
-    assert "has format 4, this service reads 3" in refusal(folder)
+    edit_manifest(folder, format=5)
+    assert "has format 5, this service reads 2 to 4" in refusal(folder)
 
 
 def test_the_earlier_format_without_tag_lists_is_still_served(folder):
@@ -71,7 +71,7 @@ def test_the_earlier_format_without_tag_lists_is_still_served(folder):
         if name.startswith(("catalogue.category_lists", "catalogue.flags")):
             (folder / name).unlink()
             del manifest["files"][name]
-    (folder / "manifest.json").write_bytes(orjson.dumps(manifest | {"format": 2}))
+    write_manifest(folder, orjson.dumps(manifest | {"format": 2}))
     catalogue = load_bundle(edit_manifest(folder)).models.catalogue
     rows = np.arange(len(catalogue))
     assert len(expected.category_lists.names)
@@ -82,8 +82,25 @@ def test_the_earlier_format_without_tag_lists_is_still_served(folder):
 
 
 def test_an_earlier_format_is_refused_whatever_its_fields(folder):
-    (folder / "manifest.json").write_text('{"format": 1, "reached": {}}')
-    assert "has format 1, this service reads 3: train again" in refusal(folder)
+    write_manifest(folder, b'{"format": 1, "reached": {}}')
+    assert "has format 1, this service reads 2 to 4: train again" in refusal(folder)
+
+
+def test_the_earlier_format_without_a_checksum_is_still_served(folder):
+    folder = edit_manifest(folder, format=3)
+    (folder / "manifest.sha256").unlink()
+    assert load_bundle(folder).manifest.format == 3
+
+
+def test_a_manifest_of_this_format_without_its_checksum_is_refused(folder):
+    (folder / "manifest.sha256").unlink()
+    assert "manifest.sha256 is missing" in refusal(folder)
+
+
+def test_a_manifest_that_was_edited_by_hand_is_refused(folder):
+    content = (folder / "manifest.json").read_bytes()
+    (folder / "manifest.json").write_bytes(content.replace(b'"like"', b'"lika"'))
+    assert "its SHA-256 is not the one in manifest.sha256" in refusal(folder)
 
 
 def test_a_bundle_for_other_features_is_refused(folder):
@@ -92,11 +109,11 @@ def test_a_bundle_for_other_features_is_refused(folder):
 
 
 def names(trained_folder):
-    return sorted(path.name for path in trained_folder.iterdir() if path.suffix != ".json")
+    return sorted(path.name for path in trained_folder.iterdir() if "manifest" not in path.name)
 
 
 def test_each_file_that_is_missing_truncated_or_has_one_other_byte_is_refused(folder):
-    for name in [*names(folder), "coarse.json"]:
+    for name in names(folder):
         path = folder / name
         whole = path.read_bytes()
         path.unlink()
@@ -135,7 +152,7 @@ def test_a_manifest_that_does_not_list_a_file_that_is_needed_is_refused(folder):
     (folder / "users.ids.npy").unlink()
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     del manifest["files"]["users.ids.npy"]
-    (folder / "manifest.json").write_bytes(orjson.dumps(manifest))
+    write_manifest(folder, orjson.dumps(manifest))
     assert "lists other files than were published" in refusal(folder)
 
 
