@@ -11,6 +11,7 @@ from time import perf_counter
 
 from app.artifacts import Rankers
 from app.build import FunnelConfig
+from app.bundle.stored_bundles import current_version
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rerank.seen import seen_rules
@@ -25,7 +26,7 @@ from offline.evaluate.gate import gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout, build_drift_reference
 from offline.models.registry import fit_models
 from offline.publish.index import index_builder
-from offline.publish.versions import current_version, point_to, remove_old_bundles
+from offline.publish.versions import point_to, remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.report import write_report
 from offline.report.report_figures import (

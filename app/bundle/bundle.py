@@ -1,8 +1,8 @@
 """Find, verify and load a bundle. ``Bundle`` holds the loaded files and never changes.
 
 A bundle is a folder ``bundles/<version>/`` of plain files. ``manifest.json`` names
-every file with its size and SHA-256, and ``manifest.sha256`` has its own. The file ``current``, in the folder that contains
-``bundles/``, names the version in service.
+every file with its size and SHA-256, and ``manifest.sha256`` has its own. The file ``current``, in
+the folder that contains ``bundles/``, names the version in service.
 """
 
 import math

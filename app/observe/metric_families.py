@@ -78,6 +78,12 @@ FAMILIES = (
     ),
     Family("counter", "bundle_refused", "Bundles that were not put into service."),
     Family(
+        "gauge",
+        "bundle_fallback",
+        "1 while a worker serves the last good bundle instead of the one that `current` names.",
+        merge="livemax",
+    ),
+    Family(
         "gauge", "bundle_age_seconds", "Time since the bundle in service was made.", merge="livemax"
     ),
     Family(

@@ -1,16 +1,26 @@
 """Keeps the bundle that ``current`` names in service: load, warm up, swap, retire.
 
-A bundle that must not be served is refused. The one before it then stays in service.
+A bundle that must not be served is refused. The one before it then stays in service. If none is in
+service, or its files break, the last good bundle is served: the *fallback*.
 """
 
 import asyncio
 import gc
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from app.bundle.bundle import Bundle, find_current_bundle, load_bundle
+from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError
+from app.bundle.private_copy import (
+    FolderState,
+    LoadedBundle,
+    find_damage,
+    load_for_service,
+    remove_copies,
+)
+from app.bundle.stored_bundles import list_fallbacks
 from app.contracts import StageError
 from app.cpu import BackgroundTasks, Cpu
 from app.kernels.compiled import compile_kernels
@@ -54,26 +64,80 @@ class Rollout:
     timing: RolloutTiming = DEFAULT_TIMING
     deployment: Deployment | None = field(default=None, init=False)  # None: none warmed up yet
     refusal: str | None = field(default=None, init=False)  # why ``current`` is not served
+    is_fallback: bool = field(default=False, init=False)  # True: it is not the one of ``current``
+    _loaded: LoadedBundle | None = field(default=None, init=False)  # the one in service
+    _refused: FolderState | None = field(default=None, init=False)  # not read again until changed
 
     async def refresh(self) -> None:
         """Serve the bundle that ``current`` names, unless it is served already or is not sound."""
-        served = self.deployment.bundle.version if self.deployment else None
+        loaded = self._loaded
+        is_broken = loaded is not None and await asyncio.to_thread(loaded.mapped.has_changed)
         try:
             folder = find_current_bundle(self.settings.out)
-            if folder.name == served:
-                self.refusal = None
+            if loaded and folder.name == loaded.bundle.version and not is_broken:
+                await self._check_original(loaded)
                 return
-            bundle = await asyncio.to_thread(load_bundle, folder)
+            if not is_broken and await asyncio.to_thread(self._is_still_refused, folder):
+                return
+            new = await asyncio.to_thread(load_for_service, folder)
         except BundleError as error:
-            if self.refusal != str(error):
-                self.refusal = str(error)
-                self.metrics.count("bundle_refused")
-                log.error("bundle refused: %s", error)  # noqa: TRY400
+            self._refuse(str(error))
+            self._refused = None
+            with suppress(BundleError):
+                self._refused = FolderState.of(find_current_bundle(self.settings.out))
+            if loaded is None or is_broken:
+                await self._fall_back()
             return
-        await self._put_into_service(bundle)
+        await self._put_into_service(new)
+        self._set_fallback(is_fallback=False)
+        self.refusal = None
+        if new.damage:
+            self._refuse(f"{new.damage}. Its private copy is served")
 
-    async def _put_into_service(self, bundle: Bundle) -> None:
+    def _is_still_refused(self, folder: Path) -> bool:
+        """Return whether the bundle was refused, and no file of it was written to since."""
+        refused = self._refused
+        return refused is not None and refused.folder == folder and not refused.has_changed()
+
+    async def _check_original(self, loaded: LoadedBundle) -> None:
+        """Name the damage of the published files, whose private copy is in service."""
+        if not await asyncio.to_thread(loaded.original.has_changed):
+            if not loaded.damage:
+                self.refusal = None
+            return
+        folder = loaded.original.folder
+        damage = await asyncio.to_thread(find_damage, folder)
+        self._loaded = replace(loaded, original=FolderState.of(folder), damage=damage)
+        self.refusal = None
+        if damage:
+            self._refuse(f"{damage}. Its private copy is served")
+
+    async def _fall_back(self) -> None:
+        """Serve the last good bundle, if there is one."""
+        for folder in await asyncio.to_thread(list_fallbacks, self.settings.out):
+            try:
+                loaded = await asyncio.to_thread(load_for_service, folder)
+            except BundleError as error:
+                log.warning("the bundle %s cannot be the fallback: %s", folder.name, error)
+                continue
+            await self._put_into_service(loaded)
+            self._set_fallback(is_fallback=True)
+            log.error("the last good bundle %s is served instead: %s", folder.name, self.refusal)
+            return
+
+    def _set_fallback(self, *, is_fallback: bool) -> None:
+        self.is_fallback = is_fallback
+        self.metrics.set("bundle_fallback", float(is_fallback))
+
+    def _refuse(self, reason: str) -> None:
+        if self.refusal != reason:
+            self.refusal = reason
+            self.metrics.count("bundle_refused")
+            log.error("bundle refused: %s", reason)
+
+    async def _put_into_service(self, loaded: LoadedBundle) -> None:
         """Build the deployment of a sound bundle, warm it up, then replace the old one."""
+        bundle = loaded.bundle
         await asyncio.to_thread(compile_kernels)
         parts = (self.settings, self.store, self.cpu, self.exclusions)
         new = await asyncio.to_thread(Deployment.build, bundle, *parts)
@@ -84,8 +148,7 @@ class Rollout:
         except BaseException:  # the service stops, or there is a bug: the new tasks must end
             await self._discard(new)
             raise
-        old, self.deployment = self.deployment, new
-        self.refusal = None
+        old, self.deployment, self._loaded = self.deployment, new, loaded
         self.metrics.set_bundle(bundle.version, bundle.manifest.created)
         log.info("serving bundle %s", bundle.version)
         if old:
@@ -115,9 +178,11 @@ class Rollout:
         """Wait for requests in flight, then release the old bundle and its tables in Redis."""
         await asyncio.sleep(self.timing.retire)
         await self._discard(old)
+        versions = {old.bundle.version}  # workers of other machines may still load this one
         del old
         freeze_garbage()
         keep = [self.deployment.bundle.version] if self.deployment else []
+        await asyncio.to_thread(remove_copies, self.settings.out, versions.union(keep))
         with suppress(StageError):
             await retire_tables(self.store, self.settings.key_prefix, keep)
 

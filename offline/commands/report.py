@@ -7,6 +7,7 @@ from rich.console import Console
 
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
+from app.bundle.stored_bundles import BUNDLES_FOLDER
 from app.bundle.verification import verify_files
 from app.cpu import Cpu
 from app.features.views import view_hash
@@ -21,7 +22,6 @@ from offline.data.split import split_by_time
 from offline.evaluate.gate import gate_remarks
 from offline.evaluate.holdout import leak_caveat
 from offline.job import build_holdout, funnel_config
-from offline.publish.versions import BUNDLES_FOLDER
 from offline.report.bundle_comparison import (
     BundleComparison,
     SharedWindow,

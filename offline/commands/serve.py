@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from app.bundle.manifest import POINTER
+from app.bundle.stored_bundles import list_fallbacks
 from app.observe import logs
 from app.process.serve import check_port, serve
 from app.settings import Settings
@@ -21,7 +22,8 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
     """
     check_port(settings.host, settings.port)  # before a bundle is written
     logs.configure(settings.log_level)
-    if settings.serve_untrained and not (settings.out / POINTER).is_file():
+    has_bundle = (settings.out / POINTER).is_file() or list_fallbacks(settings.out)
+    if settings.serve_untrained and not has_bundle:
         _publish_starter(settings)
     training: AbstractContextManager[None] = nullcontext()
     if settings.train_when_events:

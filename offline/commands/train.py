@@ -10,6 +10,7 @@ from rich.table import Table
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, Manifest, read_manifest
+from app.bundle.stored_bundles import current_version
 from app.kernels.compiled import compile_kernels
 from app.recall.registry import override_channels
 from app.settings import Settings
@@ -25,7 +26,7 @@ from offline.job import PhaseTimer, run_job
 from offline.publish.attribute_changes import check_attribute_changes
 from offline.publish.index import measure_bundle_indexes, resolve_kind
 from offline.publish.starter import publish_starter
-from offline.publish.versions import BUNDLES_KEPT, current_version
+from offline.publish.versions import BUNDLES_KEPT
 from offline.setting_paths import with_values
 from offline.training.objectives import ObjectiveWeights, parse_objectives
 

@@ -1,4 +1,4 @@
-"""The bundles in a folder: list them, write a new one, put one into service, remove old ones.
+"""Write a new bundle into a folder, put one into service, and remove old ones.
 
 ``current`` names the version in service. ``history`` holds one version a line, the one in service
 last. A rollback removes the last line.
@@ -9,55 +9,26 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 
-from app.bundle.manifest import POINTER, BundleError, Manifest, parse_manifest, read_manifest
+from app.bundle.manifest import POINTER, BundleError, read_manifest
+from app.bundle.stored_bundles import (
+    BUNDLES_FOLDER,
+    HISTORY,
+    current_version,
+    list_bundles,
+    service_history,
+    versions_before,
+)
 from app.bundle.verification import record_path, verify_files
 
-BUNDLES_FOLDER = "bundles"
-HISTORY = "history"
 DRAFT_PREFIX = ".draft-"  # a folder that is being written, or that a killed process left
 BUNDLES_KEPT = 5
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBundle:
-    """A folder under ``bundles``. A damaged one has a fault and no manifest."""
-
-    folder: Path
-    manifest: Manifest | None
-    fault: str = ""
-
-    @property
-    def version(self) -> str:
-        return self.folder.name
-
-    @property
-    def is_refused(self) -> bool:
-        gate = self.manifest and self.manifest.gate
-        return bool(gate and gate.verdict == "refused")
 
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder as far as it can be removed."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def list_bundles(out: Path) -> list[StoredBundle]:
-    """Return the bundles in ``out``, newest first and damaged ones last, without drafts."""
-    root = out / BUNDLES_FOLDER
-    folders = root.iterdir() if root.is_dir() else ()
-    bundles = [_read(f) for f in folders if f.is_dir() and not f.name.startswith(".")]
-    return sorted(bundles, key=lambda b: (-b.manifest.created if b.manifest else inf, b.version))
-
-
-def _read(folder: Path) -> StoredBundle:
-    try:
-        return StoredBundle(folder, parse_manifest(folder))
-    except (BundleError, OSError) as error:
-        return StoredBundle(folder, None, str(error))
 
 
 @contextmanager
@@ -123,34 +94,7 @@ def point_to(folder: Path) -> None:
     out, version = folder.parent.parent, folder.name
     before = service_history(out)
     _write(out / POINTER, [version])
-    _write(out / HISTORY, [*_until(before, version), version])
-
-
-def current_version(out: Path) -> str | None:
-    """Return the version that ``current`` names, whether or not it exists."""
-    try:
-        return (out / POINTER).read_text().strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def service_history(out: Path) -> list[str]:
-    """Return the versions that were in service, in order, the current one last.
-
-    Versions that were removed since are left out. Without a ``history`` file, all bundles that the
-    gate did not refuse and that are older than the current one count. If the two files disagree,
-    ``current`` is right: it is written first, and may have been written by hand.
-    """
-    current = current_version(out)
-    if current is None:
-        return []
-    try:
-        lines = (out / HISTORY).read_text().split()
-    except (OSError, UnicodeDecodeError):
-        bundles = [bundle for bundle in reversed(list_bundles(out)) if bundle.manifest]
-        lines = [bundle.version for bundle in bundles if not bundle.is_refused]
-    earlier = [line for line in _until(lines, current) if (out / BUNDLES_FOLDER / line).is_dir()]
-    return [*earlier, current]
+    _write(out / HISTORY, [*versions_before(before, version), version])
 
 
 def rollback(out: Path, to: str | None = None) -> Path:
@@ -188,11 +132,6 @@ def _before(out: Path) -> str:
             "there is, `recfunnel rollback --to` takes any of them"
         )
     return history[-2]
-
-
-def _until(history: list[str], version: str) -> list[str]:
-    """Return the versions before ``version``; all of them if it is new."""
-    return history[: history.index(version)] if version in history else history
 
 
 def _write(path: Path, lines: list[str]) -> None:

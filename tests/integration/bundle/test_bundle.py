@@ -45,7 +45,13 @@ def test_every_file_of_the_bundle_is_listed_and_none_is_a_pickle(trained):
     folder = find_current_bundle(trained)
     listed = set(read_manifest(folder).files) | {"manifest.json", "manifest.sha256"}
     assert {path.name for path in folder.iterdir()} == listed
-    assert {path.suffix for path in folder.iterdir()} == {".npy", ".faiss", ".json", ".txt", ".sha256"}
+    assert {path.suffix for path in folder.iterdir()} == {
+        ".npy",
+        ".faiss",
+        ".json",
+        ".txt",
+        ".sha256",
+    }
 
 
 def test_a_folder_without_a_manifest_was_never_finished(folder):

@@ -10,18 +10,15 @@ from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, GateCheck, GateResult
+from app.bundle.stored_bundles import HISTORY, current_version, list_bundles, service_history
 from offline import cli
 from offline.publish.versions import (
     DRAFT_PREFIX,
-    HISTORY,
-    current_version,
     draft_folder,
     is_locked,
-    list_bundles,
     point_to,
     remove_old_bundles,
     rollback,
-    service_history,
 )
 from offline.publish.writer import write_bundle
 from tests.bundles import build_training_result

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.stored_bundles import current_version
 from offline import cli
 from offline.commands.self_training import SelfTraining, count_new_events, self_training
 from offline.commands.serve import serve_from_nothing
 from offline.data.errors import DataError
 from offline.publish.starter import NO_ITEMS, build_untrained_models, publish_starter
-from offline.publish.versions import current_version
 from tests.fakes import small_catalogue
 from tests.serving import free_port, hosted, leisurely
 
