@@ -1,5 +1,8 @@
 """Composition root of a worker: settings -> Redis -> bundle -> funnel -> warm-up -> routes."""
 
+import asyncio
+import signal
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -44,6 +47,17 @@ def allowed_hosts(settings: Settings, keys: KeyRing) -> Sequence[str]:
     return ["*"] if keys.is_configured else LOOPBACK_NAMES
 
 
+def reload_on_hangup(keys: KeyRing, service: Service) -> None:
+    """Read the file of keys and ``current`` again when this process gets SIGHUP."""
+
+    def reload() -> None:
+        keys.check_now()
+        service.reload()
+
+    if threading.current_thread() is threading.main_thread():  # no other one may handle signals
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
 def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT_TIMING) -> FastAPI:
     """Build the application; uvicorn calls this in each worker."""
     settings = settings or Settings()
@@ -55,6 +69,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
         service = Service(settings, metrics, timing)
         app.state.service = service
         service.start()
+        reload_on_hangup(keys, service)
         try:
             if settings.workers > 1:  # the other workers answer until this one can
                 await service.first_attempt.wait()
@@ -82,6 +97,11 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
         )
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(settings, keys))
     app.add_middleware(SecurityHeaders)
+    return add_routes(app)
+
+
+def add_routes(app: FastAPI) -> FastAPI:
+    """Add all routes, and the form of errors; return the application."""
     describe_security(app)
     errors.install(app)
     for resource in RESOURCES:

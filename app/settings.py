@@ -250,6 +250,13 @@ class Settings(BaseSettings):
         ge=0,
         description="age of the bundle in service from which a warning is given; 0 is never",
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=600,
+        description="after SIGTERM, seconds in which `/readyz` answers 503 and requests are still "
+        "answered, so that load balancers can turn to other services first",
+    )
     reload_seconds: float = Field(2.0, gt=0, description="seconds between checks for a new bundle")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug`, `info`, `warning` or `error`"

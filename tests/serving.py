@@ -18,7 +18,7 @@ import psutil
 import uvicorn
 
 from app.main import create_app
-from app.process.workers import DrainingServer
+from app.process.draining_server import DrainingServer
 from app.service.rollout import DEFAULT_TIMING
 from app.service.service import Service
 from app.settings import Settings

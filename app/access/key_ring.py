@@ -3,6 +3,7 @@
 import logging
 import stat
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from time import monotonic, time
 
@@ -50,6 +51,10 @@ class KeyRing:
         """Return the valid key that was presented, or None."""
         self._refresh()
         return find_key((*self._fixed, *self._from_file), presented, time())
+
+    def check_now(self) -> None:
+        """Look at the file before the next request."""
+        self._checked_at = -inf
 
     def _refresh(self) -> None:
         """Read the file again if it has changed. A file that cannot be read changes nothing."""

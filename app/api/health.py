@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from app.api.access_control import Caller
 from app.api.endpoint import json_response, service_of
+from app.process.draining_server import DRAINING
 
 router = APIRouter(tags=["operations"])
 
@@ -25,17 +26,21 @@ async def readyz(http: Request) -> Response:
     """
     service = service_of(http)
     deployment = service.deployment
+    is_draining = bool(http.scope.get("state", {}).get(DRAINING))
+    is_ready = deployment is not None and not is_draining
     if not http.scope.get("caller", Caller()).is_trusted:
-        return json_response({"ready": deployment is not None}, 200 if deployment else 503)
+        return json_response({"ready": is_ready}, 200 if is_ready else 503)
     body = {
-        "ready": deployment is not None,
+        "ready": is_ready,
+        "draining": is_draining,
         "bundle": deployment.bundle.version if deployment else None,
         "trained": bool(deployment and not deployment.bundle.manifest.is_starter),
         "refused": service.refusal,
+        "fallback": service.is_fallback,
         "warnings": list(service.drift_monitor.alerts),
         "redis": "down" if service.store.breaker.is_open else "ok",
     }
-    return json_response(body, 200 if deployment else 503)
+    return json_response(body, 200 if is_ready else 503)
 
 
 @router.get("/metrics", summary="Prometheus metrics")

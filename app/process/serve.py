@@ -15,7 +15,7 @@ import uvicorn
 from app.access.loopback import is_loopback
 from app.observe import logs
 from app.process.embedded_server import DATA_FOLDER, embedded_server
-from app.process.workers import run_workers
+from app.process.workers import Supervision, run_workers
 from app.settings import Settings, share_metrics
 
 log = logging.getLogger(__name__)
@@ -95,8 +95,14 @@ def serve(settings: Settings, run: Callable[..., None] = run_workers) -> None:
         access = (
             "" if complete.key_ring().is_configured else ", for this machine alone: no API keys"
         )
-        log.info("listening on http://%s:%d%s", *listener.getsockname()[:2], access)
-        run(partial(_configure, complete), listener, complete.workers)
+        name = listener.getsockname()[:2]
+        run(
+            partial(_configure, complete),
+            listener,
+            complete.workers,
+            lambda: log.info("listening on http://%s:%d%s", *name, access),
+            Supervision(drain=complete.drain_seconds),
+        )
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -1,11 +1,10 @@
-"""Worker processes on one socket: replaced when they die, ended without dropping a request.
+"""Worker processes on one socket: replaced when they die or hang, ended without losing a request.
 
-uvicorn alone drops requests when it ends: it closes its socket together with the connections that
-the kernel has accepted, and connections whose request is still on the way. Its worker processes
-go on when their parent is killed. This module mends both.
+Each worker reports through a pipe that its event loop runs. The parent counts the silence of a
+worker only while the parent itself runs: when the whole machine stops, no worker is blamed. After
+it has killed one worker, it waits as long again before it kills another.
 """
 
-import asyncio
 import logging
 import multiprocessing
 import os
@@ -13,118 +12,205 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import wait
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import FrameType
 
 import uvicorn
-from typing_extensions import override
+
+from app.process.draining_server import BEAT_SECONDS, DrainingServer
 
 log = logging.getLogger(__name__)
 
-LINGER_SECONDS = 0.2  # for a request that is on the way to arrive
-END_TIMEOUT = 4.0  # seconds for a worker to end before it is killed
+END_TIMEOUT = 4.0  # seconds for a worker to end, after it has drained, before it is killed
 RESTART_PAUSE = 0.5  # seconds before a dead worker is replaced: the next may die too
+STARTING, LISTENING = b"s", b"l"  # what a worker reports
 
 Configure = Callable[[], uvicorn.Config]
 
 
-class DrainingServer(uvicorn.Server):
-    """A server that ends after all connected clients have been answered and told to close."""
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """How long the parent waits for its workers, in seconds."""
 
-    @override
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer requests on the way, accept waiting connections, then shut down as uvicorn."""
-        self.server_state.default_headers = [
-            *self.server_state.default_headers,
-            (b"connection", b"close"),
-        ]
-        await asyncio.sleep(LINGER_SECONDS)
-        for listener in sockets or []:
-            await self.stop_listening(listener)
-        await asyncio.sleep(LINGER_SECONDS)
-        await super().shutdown(sockets)
-
-    async def stop_listening(self, listener: socket.socket) -> None:
-        """Close the socket without dropping a waiting connection; others may still share it."""
-        last = listener.dup()
-        last.settimeout(0)
-        for server in self.servers:
-            server.close()
-        listener.close()
-        await asyncio.sleep(0.01)  # the event loop releases its own socket only in its next round
-        waiting = list(_accepted(last))
-        last.close()
-        loop = asyncio.get_running_loop()
-        for connection in waiting:
-            await loop.connect_accepted_socket(self._protocol, connection)
-
-    def _protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )
-        return protocol
+    hang: float = 10.0  # a worker that is silent for so long is killed and replaced
+    start: float = 120.0  # the same before its first report, while it imports its libraries
+    drain: float = 0.0  # requests are still taken for so long after the signal to end
 
 
-def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
-    """Yield the connections that the kernel has accepted."""
-    with suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            connection.settimeout(0)
-            yield connection
+DEFAULT_SUPERVISION = Supervision()
 
 
-def run_workers(configure: Configure, listener: socket.socket, workers: int) -> None:
-    """Serve on a bound socket until a signal, in this process or in several worker processes."""
-    if workers == 1:
-        DrainingServer(configure()).run([listener])
-        return
-    started: list[SpawnProcess] = []
-    try:
-        started += [_start(configure, listener) for _ in range(workers)]
-        while True:
-            _replace_dead_workers(started, configure, listener)
-    finally:
-        listener.close()  # the parent's socket accepts no connection
-        _end(started)
-
-
-def _start(configure: Configure, listener: socket.socket) -> SpawnProcess:
-    process = multiprocessing.get_context("spawn").Process(
-        target=work, args=(configure, listener), name="recfunnel-worker"
-    )
-    process.start()
-    return process
-
-
-def _replace_dead_workers(
-    started: list[SpawnProcess], configure: Configure, listener: socket.socket
+def run_workers(
+    configure: Configure,
+    listener: socket.socket,
+    workers: int,
+    on_listening: Callable[[], None] = lambda: None,
+    supervision: Supervision = DEFAULT_SUPERVISION,
 ) -> None:
-    """Wait until a worker dies, and start another one."""
-    wait([process.sentinel for process in started])
-    time.sleep(RESTART_PAUSE)
-    for n, process in enumerate(started):
-        if not process.is_alive():
+    """Serve on a bound socket until a signal, in this process or in several worker processes.
+
+    Args:
+        configure: returns uvicorn's configuration; a worker process imports it.
+        listener: the socket.
+        workers: the number of processes; 1: this one alone, which nobody supervises.
+        on_listening: called once, when connections are accepted for the first time.
+        supervision: how long to wait for workers.
+    """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the application handles it once it runs
+    if workers == 1:
+        report = _FirstListening(on_listening)
+        DrainingServer(configure(), report, supervision.drain).run([listener])
+        return
+    supervisor = _Supervisor(configure, listener, _FirstListening(on_listening), supervision)
+    signal.signal(signal.SIGHUP, supervisor.reload)
+    try:
+        supervisor.run(workers)
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        listener.close()  # the parent's socket accepts no connection
+        supervisor.end()
+
+
+class _FirstListening:
+    """Calls a function at the first report that a server listens."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._was_called = False
+
+    def __call__(self, is_listening: bool) -> None:  # noqa: FBT001 - the form of ``Beat``
+        if is_listening and not self._was_called:
+            self._was_called = True
+            self._call()
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """One worker process, and what was heard of it."""
+
+    process: SpawnProcess
+    reports: Connection
+    has_reported: bool = False
+    silence: float = 0.0  # seconds since the last report in which the parent ran
+
+    def read_report(self) -> bytes:
+        """Return what the worker has reported since the last call; b"" for nothing."""
+        with suppress(BlockingIOError):
+            return os.read(self.reports.fileno(), 4096)
+        return b""
+
+
+class _Supervisor:
+    """Starts the workers, and replaces those that die or hang."""
+
+    def __init__(
+        self,
+        configure: Configure,
+        listener: socket.socket,
+        on_report: _FirstListening,
+        supervision: Supervision,
+    ) -> None:
+        self._configure = configure
+        self._listener = listener
+        self._on_report = on_report
+        self._supervision = supervision
+        self._workers: list[_Worker] = []
+
+    def run(self, workers: int) -> None:
+        for _ in range(workers):
+            self._workers.append(self._start())
+        last = time.monotonic()
+        while True:
+            wait([worker.process.sentinel for worker in self._workers], BEAT_SECONDS)
+            now = time.monotonic()
+            self._listen(min(now - last, 2 * BEAT_SECONDS))
+            last = now
+            self._replace_dead()
+
+    def reload(self, _signal: int, _frame: FrameType | None) -> None:
+        """Pass SIGHUP on to the workers that can handle it."""
+        for worker in self._workers:
+            if worker.has_reported and worker.process.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.process.pid, signal.SIGHUP)
+
+    def end(self) -> None:
+        """End all workers in order; kill those that do not end in time."""
+        deadline = time.monotonic() + self._supervision.drain + END_TIMEOUT
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            worker.process.kill()
+            worker.reports.close()
+
+    def _start(self) -> _Worker:
+        reports, reporting = multiprocessing.Pipe(duplex=False)
+        os.set_blocking(reports.fileno(), False)
+        process = multiprocessing.get_context("spawn").Process(
+            target=work,
+            args=(self._configure, self._listener, reporting, self._supervision.drain),
+            name="recfunnel-worker",
+        )
+        process.start()
+        reporting.close()
+        return _Worker(process, reports)
+
+    def _listen(self, seconds: float) -> None:
+        """Read the reports of all workers, and kill the one that has been silent for too long."""
+        for worker in self._workers:
+            report = worker.read_report()
+            if report:
+                worker.has_reported, worker.silence = True, 0.0
+                self._on_report(LISTENING in report)
+            else:
+                worker.silence += seconds
+        hung = max(self._workers, key=lambda worker: worker.silence / self._limit(worker))
+        if hung.silence > self._limit(hung):
+            log.error(
+                "worker %s has not answered for %.0f s, and is killed and replaced",
+                hung.process.pid,
+                hung.silence,
+            )
+            hung.process.kill()
+            hung.process.join()
+            for worker in self._workers:
+                worker.silence = 0.0
+
+    def _limit(self, worker: _Worker) -> float:
+        return self._supervision.hang if worker.has_reported else self._supervision.start
+
+    def _replace_dead(self) -> None:
+        dead = [n for n, worker in enumerate(self._workers) if not worker.process.is_alive()]
+        if dead:
+            time.sleep(RESTART_PAUSE)
+        for n in dead:
+            process = self._workers[n].process
             log.error("worker %s ended with status %s", process.pid, process.exitcode)
-            started[n] = _start(configure, listener)
+            self._workers[n].reports.close()
+            self._workers[n] = self._start()
 
 
-def _end(started: list[SpawnProcess]) -> None:
-    deadline = time.monotonic() + END_TIMEOUT
-    for process in started:
-        process.terminate()
-    for process in started:
-        process.join(max(0.0, deadline - time.monotonic()))
-        process.kill()
-
-
-def work(configure: Configure, listener: socket.socket) -> None:
+def work(
+    configure: Configure, listener: socket.socket, reporting: Connection, drain_seconds: float
+) -> None:
     """Serve as a worker."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the application handles it once it runs
     threading.Thread(target=end_with_parent, daemon=True).start()
+    os.set_blocking(reporting.fileno(), False)
+    report = partial(_report, reporting.fileno())
     with suppress(KeyboardInterrupt):  # Ctrl-C reaches parent and workers; it is a clean end
-        DrainingServer(configure()).run([listener])
+        DrainingServer(configure(), report, drain_seconds).run([listener])
+
+
+def _report(pipe: int, is_listening: bool) -> None:  # noqa: FBT001 - the form of ``Beat``
+    with suppress(BlockingIOError, BrokenPipeError):  # the parent is stopped, or has ended
+        os.write(pipe, LISTENING if is_listening else STARTING)
 
 
 def end_with_parent() -> None:

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -35,6 +36,8 @@ from app.state.event_codec import events_key, impressions_key
 from app.state.shared_exclusions import SharedExclusions, exclusions_path
 from app.state.store import Store
 from app.state.write_queue import ImpressionWriter
+
+log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT = 2.0  # seconds for an event or a change to be stored
 CONFIRM_TIMEOUT = 2.0  # seconds for all workers to confirm the change of an item
@@ -86,6 +89,7 @@ class Service:
         )
         self.confirm_timeout = CONFIRM_TIMEOUT
         self.admission = Admission(settings.budget_ms / 1000, settings.max_in_flight)
+        self._reload = asyncio.Event()  # set to look for a new bundle at once
         self.first_attempt = asyncio.Event()  # set once the first bundle is served or refused
 
     @property
@@ -97,6 +101,11 @@ class Service:
     def refusal(self) -> str | None:
         """The reason why the bundle that ``current`` names is not served; None when it is."""
         return self.rollout.refusal
+
+    @property
+    def is_fallback(self) -> bool:
+        """True if the last good bundle is in service instead of the one that ``current`` names."""
+        return self.rollout.is_fallback
 
     def start(self) -> None:
         """Start the tasks that serve the current bundle and follow its changes."""
@@ -114,6 +123,11 @@ class Service:
             self._watch(),
         ):
             self.tasks.start(work)
+
+    def reload(self) -> None:
+        """Look for a new bundle now."""
+        log.info("looking for a new bundle and new keys")
+        self._reload.set()
 
     async def stop(self) -> None:
         """End all tasks, write the queued records, and close the connections."""
@@ -169,6 +183,7 @@ class Service:
         """Look for a new bundle regularly, and report dropped records and other metrics."""
         dropped_impressions = dropped_log_entries = 0
         while True:
+            self._reload.clear()
             try:
                 await self.rollout.refresh()
             finally:
@@ -182,7 +197,9 @@ class Service:
             if self.deployment:
                 await self._report(self.deployment)
             await self.follow_archiver()
-            await asyncio.sleep(self.settings.reload_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.settings.reload_seconds):
+                    await self._reload.wait()
 
     async def _report(self, deployment: Deployment) -> None:
         self.metrics.set("follower_lag_seconds", deployment.consumer.lag)

@@ -344,9 +344,11 @@ def test_a_service_with_a_bundle_is_alive_and_ready(api):
     assert answer.status_code == 200
     assert answer.json() == {
         "ready": True,
-        "trained": True,
+        "draining": False,
         "bundle": find_current_bundle(api.service.settings.out).name,
+        "trained": True,
         "refused": None,
+        "fallback": False,
         "warnings": [],
         "redis": "ok",
     }

@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from app.process import workers
+from app.process.draining_server import DrainingServer
 from app.process.serve import PortTakenError, check_port, exit_on_signal, serve, serving_environment
 from app.settings import Settings
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
@@ -239,7 +240,7 @@ def test_workers_are_given_what_they_need(out, restored):
 def test_serving_passes_the_settings_on_and_leaves_through_all_contexts(out, restored):
     passed = {}
 
-    def end_at_once(configure, listener, workers):
+    def end_at_once(configure, listener, workers, *_):
         passed.update(vars(configure()), bound=listener.getsockname(), number=workers)
         passed["folder"] = os.environ["PROMETHEUS_MULTIPROC_DIR"]
         os.kill(os.getpid(), signal.SIGTERM)
@@ -258,7 +259,7 @@ def test_serving_passes_the_settings_on_and_leaves_through_all_contexts(out, res
 def test_a_server_told_to_end_answers_who_is_connected_who_waits_and_who_has_not_spoken_yet():
     listener = bound()
     port = listener.getsockname()[1]
-    server = workers.DrainingServer(configure())
+    server = DrainingServer(configure())
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     until(lambda: server.started)
@@ -277,7 +278,7 @@ def test_a_server_told_to_end_answers_who_is_connected_who_waits_and_who_has_not
 async def test_connections_that_the_kernel_accepted_are_taken_in_before_the_socket_closes():
     listener = bound()
     listener.listen()
-    server = workers.DrainingServer(configure())
+    server = DrainingServer(configure())
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     server.servers = []

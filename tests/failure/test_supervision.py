@@ -1,0 +1,105 @@
+"""A worker hangs, starts while it is to end, or ends slowly: the parent does what is right."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+import httpx
+import psutil
+
+from app.process.draining_server import DrainingServer
+from tests.conftest import ROOT
+from tests.integration.process.tiny_app import bound, configure
+from tests.serving import free_port, http_client, running, until
+
+PARENT = """
+import sys
+from app.process.workers import Supervision, run_workers
+from tests.integration.process.tiny_app import bound, configure
+listens = lambda: print("listening", flush=True)
+run_workers(configure, bound(int(sys.argv[1])), 2, listens, Supervision(hang=1.5))
+"""
+
+
+@contextmanager
+def two_workers():
+    """Two tiny workers and their parent: the parent, and its port."""
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(port)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        try:
+            yield parent, port
+        finally:
+            for one in psutil.Process(parent.pid).children():
+                one.kill()
+            parent.kill()
+
+
+def ask(port):
+    """The id of the process that answers; None if none does."""
+    with suppress(httpx.TransportError), http_client(f"http://127.0.0.1:{port}") as client:
+        return int(client.get("/").text)
+    return None
+
+
+def test_a_hung_worker_is_replaced_and_a_stop_of_all_processes_kills_none():
+    with two_workers() as (parent, port):
+        assert parent.stdout.readline() == "listening\n"
+        assert ask(port)
+        family = psutil.Process(parent.pid)
+        until(lambda: len(workers_that_answer(port, 4)) == 2)
+        before = workers_that_answer(port, 8)
+        everyone = [family, *family.children()]
+        for one in everyone:
+            one.suspend()
+        time.sleep(2.5)  # longer than a worker may be silent
+        for one in everyone:
+            one.resume()
+        time.sleep(0.7)
+        assert workers_that_answer(port, 8) == before
+        hung = psutil.Process(min(before))
+        hung.suspend()
+        until(lambda: not hung.is_running() or hung.status() == psutil.STATUS_ZOMBIE, 15.0)
+        until(lambda: len(workers_that_answer(port, 4) - {hung.pid}) == 2)
+
+
+def workers_that_answer(port, n):
+    return {ask(port) for _ in range(n)} - {None}
+
+
+def test_a_signal_to_end_while_it_starts_still_answers_who_waits():
+    listener = bound()
+    listener.listen()
+    server = DrainingServer(configure())
+    server.should_exit = True  # as the handler of SIGTERM does
+    with socket.create_connection(listener.getsockname(), timeout=5) as waiting:
+        waiting.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        assert b"200 OK" in waiting.recv(1_000)
+        thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_service_reloads_on_sighup_and_drains_on_sigterm(out, redis_url):
+    quiet = {"RECFUNNEL_RELOAD_SECONDS": "600", "RECFUNNEL_DRAIN_SECONDS": "1.5"}
+    with running(out, REDIS_URL=redis_url, **quiet) as served:
+        assert "listening on http://127.0.0.1" in served.log
+        assert served.answers("/readyz").json()["refused"] is None
+        (out / "current").write_text("nowhere\n")
+        served.process.send_signal(signal.SIGHUP)
+        until(lambda: "nowhere" in str(served.answers("/readyz").json()["refused"]))
+        served.process.send_signal(signal.SIGTERM)
+        until(lambda: served.client.get("/readyz").status_code == 503)
+        state = served.client.get("/readyz").json()
+        assert (state["ready"], state["draining"]) == (False, True)
+        assert len(served.recommend("u1")["items"]) == 10  # which is not dropped
+        assert served.process.wait(10) in {0, -signal.SIGTERM, 128 + signal.SIGTERM}
