@@ -25,7 +25,8 @@ from app.api import (
     users,
 )
 from app.api.access_control import AccessControl, SecurityHeaders, describe_security
-from app.api.middleware import AdmissionControl, ArrivalTiming, BodyLimit, EncodedSlashes
+from app.api.body_bounds import BodyLimit
+from app.api.middleware import AdmissionControl, ArrivalTiming, EncodedSlashes
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming

@@ -202,6 +202,18 @@ class Settings(BaseSettings):
         description="most concurrent requests of each worker; the measured time of a request "
         "decides before, see [overload](../concepts/overload.md)",
     )
+    max_connections: int = Field(
+        1_000,
+        ge=1,
+        description="most open connections of each worker; a new one takes the place of the "
+        "longest idle one, or is refused with 503",
+    )
+    max_connections_per_client: int = Field(
+        500,
+        ge=1,
+        description="most open connections of one address to each worker; raise it for a proxy on "
+        "another machine. The loopback counts in `max_connections` alone",
+    )
     history_limit: int = Field(
         500, ge=1, le=10_000, description="newest live events that are kept of each user"
     )

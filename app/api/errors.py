@@ -1,7 +1,7 @@
 """Every error of the API in one shape: ``{"error": {"code", "message", "field"}}``.
 
 A request with several faults is refused for all of them: ``message`` and ``field`` are of the
-first, and ``faults`` lists all.
+first, and ``faults`` lists them, at most ``MAX_FAULTS``.
 
 Anything in ``app.api`` may refuse a request: "refuse" in a docstring means ``RefusalError``.
 """
@@ -26,12 +26,16 @@ CODES = {
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "timeout",
     413: "too_large",
     422: "invalid",
+    429: "too_many_requests",
+    431: "headers_too_large",
     500: "internal",
     503: "unavailable",
     507: "full",
 }
+MAX_FAULTS = 20  # that an answer lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +118,14 @@ def install(app: FastAPI) -> None:
         if errors[0]["type"] == "json_invalid":
             return error_response(422, f"the body is not JSON: {errors[0]['ctx']['error']}")
         names = _field_names(request)
-        return refusal_response(RefusalError.of([_fault(each, names) for each in errors]))
+        faults = [_fault(each, names) for each in errors[:MAX_FAULTS]]
+        return refusal_response(RefusalError.of(faults))
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, fault: HTTPException) -> Response:
-        return error_response(fault.status_code, str(fault.detail))
+        response = error_response(fault.status_code, str(fault.detail))
+        response.headers.update(fault.headers or {})  # such as Allow
+        return response
 
     @app.exception_handler(RefusalError)
     async def refused(_request: Request, fault: RefusalError) -> Response:

@@ -1,5 +1,6 @@
 """Read the body of ``POST /events``: a JSON object, a JSON list, or one JSON object a line."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ from app.state.event_codec import Event
 from app.timestamps import MAX_CLOCK_SKEW
 
 MAX_EVENTS = 1_000
+MAX_LINES = 10 * MAX_EVENTS  # of a body, empty ones too
+MAX_CONTEXT = 20  # fields
+MAX_FIELDS = 30  # of an event that is looked at; it has 9, and names of others are refused by name
+MAX_NAMED_FAULTS = 5  # of an event
+SLICE = 25  # events that are checked at a time: at most 20 ms, if all of them are wrong
 JSON, LINES = "application/json", "application/x-ndjson"
 LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/jsonlines"})
 
@@ -35,7 +41,7 @@ class EventIn(InlineEvent):
     position: int | None = Field(None, ge=0, le=10_000, description="In that list; 0 is first.")
     context: dict[FieldName, ScalarValue] = Field(
         default_factory=dict,
-        max_length=20,
+        max_length=MAX_CONTEXT,
         description="Device, page and so on; kept for training.",
     )
 
@@ -91,22 +97,27 @@ def parse_body(body: bytes, content_type: str) -> EventBatch:
     return batch
 
 
+async def check_in_slices(batch: EventBatch, event_weights: EventWeights, now: float) -> BatchCheck:
+    """Check all events as ``check_events`` does, and let other requests compute in between."""
+    checked = BatchCheck({}, {})
+    for start in range(0, len(batch.events), SLICE):
+        part = check_events(EventBatch(batch.events[start : start + SLICE]), event_weights, now)
+        checked.valid.update({start + n: event for n, event in part.valid.items()})
+        checked.invalid.update({start + n: fault for n, fault in part.invalid.items()})
+        await asyncio.sleep(0)
+    return checked
+
+
 def check_events(batch: EventBatch, event_weights: EventWeights, now: float) -> BatchCheck:
     """Separate the valid events from the invalid ones; ``now`` in unix seconds."""
-    invalid: dict[int, InvalidEvent] = {}
-    positions = list(range(len(batch.events)))
+    faults = ((position, _size_fault(event)) for position, event in enumerate(batch.events))
+    invalid = {position: fault for position, fault in faults if fault}
+    positions = [position for position in range(len(batch.events)) if position not in invalid]
     try:
-        events = EVENTS.validate_python(batch.events)
+        events = EVENTS.validate_python([batch.events[position] for position in positions])
     except ValidationError as error:
-        for fault in error.errors(include_url=False, include_context=False):
-            position, *path = fault["loc"]
-            field = ".".join(map(str, path)) or None
-            message = fault_message(fault, EventIn.model_fields if len(path) == 1 else ())
-            if int(position) in invalid:
-                first = invalid[int(position)]
-                message = f"{first.message}; {field}: {message}"
-                field = first.field
-            invalid[int(position)] = InvalidEvent("invalid", field, message)
+        wrong = _name_faults(error)
+        invalid |= {positions[number]: fault for number, fault in wrong.items()}
         positions = [position for position in positions if position not in invalid]
         events = EVENTS.validate_python([batch.events[position] for position in positions])
     valid: dict[int, Event] = {}
@@ -144,6 +155,8 @@ def _parse_json(body: bytes) -> EventBatch:
 def _parse_lines(body: bytes) -> EventBatch:
     events: list[Any] = []
     lines: list[int] = []
+    if body.count(b"\n") > MAX_LINES:
+        raise RefusalError(422, f"the body has more than {MAX_LINES:,} lines; send less")
     for number, line in enumerate(body.split(b"\n"), 1):
         if not line.strip():
             continue
@@ -157,6 +170,45 @@ def _parse_lines(body: bytes) -> EventBatch:
             ) from None
         lines.append(number)
     return EventBatch(events, lines)
+
+
+def _size_fault(event: Any) -> InvalidEvent | None:
+    """Return the fault of an event that has too many fields to name each that is wrong."""
+    if not isinstance(event, dict):
+        return None
+    if len(event) > MAX_FIELDS:
+        fields = ", ".join(EventIn.model_fields)
+        message = f"the event has {len(event)} fields; the fields of an event are {fields}"
+        return InvalidEvent("invalid", None, message)
+    context = event.get("context")
+    if isinstance(context, dict) and len(context) > MAX_CONTEXT:
+        message = f"the context has {len(context)} fields; send at most {MAX_CONTEXT}"
+        return InvalidEvent("invalid", "context", message)
+    return None
+
+
+def _name_faults(error: ValidationError) -> dict[int, InvalidEvent]:
+    """Return the faults of a list of events by their positions, each with all of its messages."""
+    named: dict[int, list[tuple[str | None, str]]] = {}
+    hinted: set[int | str] = set()
+    for fault in error.errors(include_url=False, include_context=False):
+        position, *path = fault["loc"]
+        messages = named.setdefault(int(position), [])
+        if len(messages) < MAX_NAMED_FAULTS:
+            is_unknown = fault["type"] == "extra_forbidden"
+            # The search for the nearest name takes long, so one name of an event has it.
+            names = EventIn.model_fields if is_unknown and position not in hinted else ()
+            hinted |= {position} if is_unknown else set()
+            field = ".".join(map(str, path)) or None
+            messages.append((field, fault_message(fault, names)))
+    return {
+        position: InvalidEvent(
+            "invalid",
+            first_field,
+            "; ".join([first, *(f"{field}: {message}" for field, message in others)]),
+        )
+        for position, ((first_field, first), *others) in named.items()
+    }
 
 
 def _check_event(event: EventIn, event_weights: EventWeights, now: float) -> Event | InvalidEvent:

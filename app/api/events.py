@@ -16,7 +16,7 @@ from app.api.event_bodies import (
     BatchCheck,
     EventIn,
     batch_error,
-    check_events,
+    check_in_slices,
     parse_body,
 )
 from app.api.schemas import error_bodies
@@ -99,7 +99,7 @@ async def events(http: Request, *, partial: bool = False) -> Response:
     deployment = require_deployment(service)
     batch = parse_body(await http.body(), http.headers.get("content-type", ""))
     now = time.time()
-    checked = check_events(batch, deployment.bundle.manifest.event_weights(), now)
+    checked = await check_in_slices(batch, deployment.bundle.manifest.event_weights(), now)
     for position, fault in checked.invalid.items():
         label = _type_label(batch.events[position], fault.reason)
         service.metrics.count("events", label, fault.reason)

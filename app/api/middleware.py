@@ -1,14 +1,9 @@
-"""Steps before a request is routed: arrival time, admission, body limit, ids with a slash.
-
-Authentication belongs here too: a middleware holds for every route, ``/metrics`` and ``/docs``
-included.
-"""
+"""Steps before a request is routed: arrival time, admission, ids with a slash."""
 
 from time import monotonic
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_response
@@ -25,7 +20,6 @@ class RoutePath(NamedTuple):
 
 FUNNEL_ROUTES = {path: RoutePath(path) for path in ("/recommend", "/explain")}
 OVERLOADED = error_response(503, "the service is overloaded; try again later", retry_after=1)
-MAX_BODY_BYTES = 4 * 2**20  # 1,000 events with the longest ids, escaped, are 2.4 MB
 
 
 class ArrivalTiming:
@@ -84,31 +78,6 @@ class AdmissionControl:
             scope["route"] = FUNNEL_ROUTES[scope["path"]]
             service.metrics.count("requests_rejected")
             await OVERLOADED(scope, receive, send)
-
-
-class BodyLimit:
-    """Refuses a body that is too large, whatever its headers say."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] == "GET":
-            await self._app(scope, receive, send)
-            return
-        size = 0
-
-        async def count() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > MAX_BODY_BYTES:
-                raise HTTPException(
-                    413, f"the body has more than {MAX_BODY_BYTES} bytes; send less"
-                )
-            return message
-
-        await self._app(scope, count, send)
 
 
 class EncodedSlashes:

@@ -188,7 +188,9 @@ class ErrorDetail(BaseModel):
     code: str
     message: str
     field: str | None = None
-    faults: list[FaultDetail] | None = Field(None, description="All of them, if there are several.")
+    faults: list[FaultDetail] | None = Field(
+        None, description="The first 20, if there are several."
+    )
 
 
 class ErrorBody(BaseModel):

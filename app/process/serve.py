@@ -1,6 +1,7 @@
 """Starts the service: the embedded server if no Redis is configured, then uvicorn's workers."""
 
 import logging
+import resource
 import signal
 import socket
 import tempfile
@@ -14,6 +15,8 @@ import uvicorn
 
 from app.access.loopback import is_loopback
 from app.observe import logs
+from app.process.bounded_protocol import BoundedProtocol
+from app.process.connection_limits import OpenConnections
 from app.process.embedded_server import DATA_FOLDER, embedded_server
 from app.process.workers import Supervision, run_workers
 from app.settings import Settings, share_metrics
@@ -21,6 +24,7 @@ from app.settings import Settings, share_metrics
 log = logging.getLogger(__name__)
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests in flight to end after SIGTERM
+RESERVED_FILES = 128  # for the bundle, Redis, the log and threads
 BACKLOG = 1024  # connections that the kernel accepts before a worker does
 
 
@@ -120,13 +124,23 @@ def _configure(settings: Settings) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(BoundedProtocol, open_connections=_open_connections(settings)),  # type: ignore[arg-type]
+        ws="none",
         access_log=False,
         log_config=None,
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         server_header=False,
     )
+
+
+def _open_connections(settings: Settings) -> OpenConnections:
+    """Return the bounds of a worker's connections; the process keeps some file descriptors."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = settings.max_connections
+    if files != resource.RLIM_INFINITY:
+        limit = max(1, min(limit, files - RESERVED_FILES))
+    return OpenConnections(limit, settings.max_connections_per_client)
 
 
 def _family(host: str) -> socket.AddressFamily:

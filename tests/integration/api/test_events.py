@@ -8,7 +8,7 @@ import orjson
 import pytest
 import redis
 
-from app.api.middleware import MAX_BODY_BYTES
+from app.api.body_bounds import EVENTS
 from app.recall.registry import PERSONAL_CHANNELS
 from app.state.counters import TRENDING
 from app.state.event_codec import Event, events_key
@@ -242,7 +242,7 @@ def test_a_wrong_line_is_refused_by_its_number_and_nothing_is_stored(api):
 
 
 def test_a_body_that_is_too_large_is_refused(api):
-    body = in_lines(event("u1"), b" " * MAX_BODY_BYTES)
+    body = in_lines(event("u1"), b" " * EVENTS.bytes)
     assert "send less" in is_refused(post_lines(api, body), 413, None)
 
 

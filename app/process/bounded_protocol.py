@@ -1,0 +1,195 @@
+"""uvicorn's HTTP connections with bounds: of headers, of time, of what follows an answer.
+
+uvicorn alone keeps headers of any size in memory, waits for ever for a client that sends nothing
+or reads nothing, and reads a refused body to its end.
+"""
+
+import asyncio
+from typing import Any
+
+import orjson
+import uvicorn
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from app.process.connection_limits import OpenConnections
+
+MAX_HEADER_BYTES = 64 * 2**10  # of a request line and its headers; also of trailers
+MAX_HEADERS = 100
+MAX_DISCARDED_BYTES = 2**20  # of a body that is still arriving after its answer
+MAX_PIPELINED = 16  # requests that a client sends before it has the answers
+REFUSALS = {
+    408: ("timeout", "the request did not arrive in time; send it again"),
+    431: (
+        "headers_too_large",
+        f"the headers have more than {MAX_HEADERS} lines or {MAX_HEADER_BYTES} bytes; "
+        "send long lists in the body of a POST",
+    ),
+    503: ("unavailable", "too many connections are open; try again later"),
+}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. It is closed when a bound is exceeded.
+
+    A single timer looks whether the connection is waiting since too long. A request costs no timer.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        open_connections: OpenConnections,
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._open = open_connections
+        self._times = open_connections.times
+        self._deadline: float | None = None  # by the loop's clock, until which the client must act
+        self._timer: asyncio.TimerHandle | None = None
+        self._unparsed = 0  # bytes since the last part of a request that was complete
+        self._in_request = False  # between the first byte of a request and its last one
+        self._has_headers = False  # of the request that is arriving, complete
+        self._discarded = 0  # bytes of a body after its answer
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait(self._times.headers)
+        self._watch()
+        if not self._open.add(self, self.client[0] if self.client else None):
+            self._refuse(503)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self)
+        if self._timer:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._unparsed += len(data)
+        if not self._in_request and self._deadline is None:
+            self._wait(self._times.headers)
+        super().data_received(data)
+        if self._unparsed > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self._refuse(431)
+
+    @override
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self.transport.abort()
+        self._in_request = True
+        self._has_headers = False
+        super().on_message_begin()
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if len(self.headers) < MAX_HEADERS:
+            super().on_header(name, value)
+        elif not self.transport.is_closing():
+            self._refuse(431)
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._unparsed = self._discarded = 0
+        self._has_headers = True
+        if self.transport.is_closing():
+            return
+        self._wait(self._times.body)
+        self._open.set_busy(self)
+        super().on_headers_complete()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        self._unparsed = 0
+        if self.transport.is_closing():
+            return
+        if self.cycle.response_complete:
+            self._discarded += len(body)
+            if self._discarded > MAX_DISCARDED_BYTES:
+                self.transport.close()
+        super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        self._unparsed = 0
+        self._in_request = False
+        self._deadline = None
+        if self.transport.is_closing():
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._open.set_idle(self)
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_request:
+            self._wait(self._times.discard)
+        elif not self.pipeline:
+            self._open.set_idle(self)
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait(self._times.write)
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._deadline = None
+
+    def close_idle(self) -> None:
+        """Close the connection, which has no request, to make room for another."""
+        self.transport.close()
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for the client to act; the connection is closed if it does not."""
+        self._deadline = self.loop.time() + seconds
+
+    def _watch(self) -> None:
+        """Close the connection if its client has not acted in time, else look again later."""
+        now = self.loop.time()
+        if self._deadline is None and self.flow.write_paused:
+            self._wait(self._times.write)
+        if self._deadline is not None and now >= self._deadline:
+            self._close_late()
+        elif not self.transport.is_closing():
+            ahead = self._times.shortest if self._deadline is None else self._deadline - now
+            pause = min(ahead, self._times.shortest)
+            self._timer = self.loop.call_later(pause, self._watch)
+
+    def _close_late(self) -> None:
+        if self.flow.write_paused:
+            self._open.count("unread answers")
+            self.transport.abort()
+        elif self._in_request and not self._has_answered():
+            self._refuse(408)
+        else:
+            self._open.count("silent")
+            self.transport.close()
+
+    def _has_answered(self) -> bool:
+        """Return whether the answer to the request that is arriving has begun."""
+        return self._has_headers and self.cycle.response_started
+
+    def _refuse(self, status: int) -> None:
+        """Answer outside the application, and close the connection."""
+        self._open.count(str(status))
+        if self.pipeline or self._has_answered():  # the client would take it for another answer
+            self.transport.abort()
+            return
+        code, message = REFUSALS[status]
+        body = orjson.dumps({"error": {"code": code, "message": message, "field": None}})
+        self.transport.write(
+            STATUS_LINE[status]
+            + b"content-type: application/json\r\nconnection: close\r\ncontent-length: "
+            + str(len(body)).encode()
+            + b"\r\n\r\n"
+            + body
+        )
+        self.transport.close()
