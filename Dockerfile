@@ -27,7 +27,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 recfunnel \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin recfunnel \
- && install -d -o 10001 -g 10001 /srv/recfunnel/out \
+ && install -d -o 10001 -g 10001 /srv/recfunnel/out /srv/recfunnel/state \
       /secrets/app /secrets/redis /secrets/prometheus /secrets/grafana
 WORKDIR /srv/recfunnel
 ENV PATH=/venv/bin:$PATH \

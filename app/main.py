@@ -15,6 +15,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from app.access.key_ring import KeyRing
 from app.access.loopback import LOOPBACK_NAMES
 from app.api import (
+    erasures,
     errors,
     events,
     explain,
@@ -34,7 +35,7 @@ from app.service.service import Service
 from app.settings import Settings, shared_metrics_folder
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
-RESOURCES = (recommend, explain, events, items, onboarding, users, health)
+RESOURCES = (recommend, explain, events, items, onboarding, users, erasures, health)
 
 
 def allowed_hosts(settings: Settings, keys: KeyRing) -> Sequence[str]:

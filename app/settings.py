@@ -91,6 +91,12 @@ class Settings(BaseSettings):
         description="folder of bundles, the report, and the data of the embedded server "
         "(`out/redis`)",
     )
+    state: Path | None = Field(
+        None,
+        description="folder of what must survive the loss of Redis: erased users, deleted and "
+        "hidden items. The service, `recfunnel archive` and `recfunnel train` need the same one, "
+        "and write to it. Not set: `withheld` in the folder of bundles",
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
     api_keys: SecretStr = Field(
@@ -316,6 +322,11 @@ class Settings(BaseSettings):
         return Checkpoints(**{stage: ms / 1000 for stage, ms in self.checkpoints_ms.items()})
 
     @property
+    def state_folder(self) -> Path:
+        """The folder of what must survive the loss of Redis."""
+        return self.out / "withheld" if self.state is None else self.state
+
+    @property
     def request_log_limit(self) -> int:
         """The largest number of answers that the request log keeps, archived or not."""
         return max(self.served_limit, self.served_backlog)
@@ -331,6 +342,8 @@ class Settings(BaseSettings):
     def export(self) -> None:
         """Write the settings to the environment, for the worker processes to read."""
         os.environ["RECFUNNEL_OUT"] = str(self.out.absolute())
+        if self.state is not None:
+            os.environ["RECFUNNEL_STATE"] = str(self.state.absolute())
         os.environ["RECFUNNEL_HOST"] = self.host
         os.environ["RECFUNNEL_PORT"] = str(self.port)
         os.environ["RECFUNNEL_WORKERS"] = str(self.workers)

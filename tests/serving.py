@@ -164,6 +164,23 @@ class Hosted:
         return answer.json()
 
 
+def erase(client, user):
+    """Erase a user and wait until it is done; gives the receipt."""
+    answer = client.delete(f"/users/{user}")
+    assert answer.status_code == 202, answer.text
+    return finished_erasure(client, answer.json()["erasure_id"])
+
+
+def finished_erasure(client, erasure_id):
+    """Wait until an erasure is done; gives the receipt."""
+
+    def done():
+        receipt = client.get(f"/erasures/{erasure_id}").json()
+        return receipt if receipt["status"] == "done" else None
+
+    return until(done)
+
+
 @contextmanager
 def hosted(settings: Settings, *, ready=True, timing=DEFAULT_TIMING) -> Iterator[Hosted]:
     """Run the application in a thread, as uvicorn runs it."""

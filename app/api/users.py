@@ -1,7 +1,6 @@
-"""``/users/{id}``: attributes, friends, what a user blocks, all that is stored, and erasure."""
+"""``/users/{id}``: attributes, friends, what a user blocks, and all that is stored."""
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
@@ -21,9 +20,7 @@ from app.api.schemas import USER, FieldName, PathId, PublicId, ScalarValue, User
 from app.contracts import Blocked, UserRecord
 from app.features.user_segments import segment_labels
 from app.query_builder import QueryBuilder
-from app.request_log.writer import erase_log_entries
 from app.service.service import Service
-from app.state.erasure import erase_user
 from app.state.user_store import (
     MAX_ATTRIBUTES,
     MAX_BLOCKED,
@@ -39,10 +36,6 @@ router = APIRouter(tags=["users"])
 NOT_STORED = error_bodies(
     {422: "Not valid; nothing was stored.", 503: "The store did not answer; send it again."}
 )
-PENDING = {  # what a worker cannot reach, and what removes the user there
-    "archive": "recfunnel archive, within one drain; or recfunnel erase",
-    "next bundle": "recfunnel train",
-}
 UNKNOWN = error_bodies(
     {404: "Nothing is known of this user.", 503: "The store did not answer; ask again."}
 )
@@ -103,7 +96,8 @@ async def get_user(
     service = service_of(http)
     prefix = service.settings.key_prefix
     data = await await_store(read_user_data(service.writer, prefix, user_id, events))
-    builder, record = _user_access(service, data.attributes, data.erased_at)
+    erased_at = max(data.erased_at, service.exclusions.erased_at(user_id))
+    builder, record = _user_access(service, data.attributes, erased_at)
     row = builder.user_row(user_id, record)
     bundle_events = len(builder.models.users.history(row))
     if not data and not bundle_events:
@@ -125,23 +119,6 @@ async def get_user(
             "history": data.events,
         }
     )
-
-
-@router.delete("/users/{user_id}", summary="Erase a user", responses=NOT_STORED)
-async def delete_user(http: Request, user_id: UserPathId) -> Response:
-    """Remove all that is stored of the user; the answer is a receipt that counts it.
-
-    The bundle in service treats the user as unknown from now on. `pending` names what is not done
-    yet, the archive and the next bundle, and the command that does it.
-    """
-    service = service_of(http)
-    now = time.time()
-    prefix = service.settings.key_prefix
-    removed = await await_store(erase_user(service.writer, prefix, user_id, now))
-    await await_workers(service)
-    removed["served"] = await await_store(erase_log_entries(service.writer, prefix, user_id))
-    receipt = {"user_id": user_id, "erased": now, "removed": removed, "pending": PENDING}
-    return json_response(receipt)
 
 
 def _to_text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it

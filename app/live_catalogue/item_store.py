@@ -62,6 +62,7 @@ class ItemStore:
         self.offsets = {self._log_key.encode(): STREAM_START}  # the newest change applied
         self._is_in_order = True  # False: items came together, in an unknown order
         self._listeners: list[Callable[[ItemRecord], None]] = []
+        self._not_shown: dict[str, ItemRecord] = {}  # by id, from the file of an earlier worker
 
     @property
     def position(self) -> str:
@@ -83,11 +84,20 @@ class ItemStore:
         self._listeners.remove(listener)
 
     def preload(self, items: Sequence[ItemRecord]) -> None:
-        """Call the listeners with items before the store's are read; the store's replace them."""
-        self._is_in_order &= not items
-        for item in items:
-            for listener in self._listeners:
-                listener(item)
+        """Remember items that may not be shown; the store's records replace them.
+
+        A record that the store lacks was lost, because no record is removed on purpose. It is
+        written again when the store answers.
+        """
+        self._not_shown = {item.item_id: item for item in items}
+
+    def withhold_preloaded(self) -> None:
+        """Call the listeners with the preloaded items, unless the store's have been read."""
+        if not self.loaded.is_set():
+            self._is_in_order &= not self._not_shown
+            for item in self._not_shown.values():
+                for listener in self._listeners:
+                    listener(item)
 
     async def write(self, item: ItemRecord) -> bytes:
         """Store a record whatever the store had; return the change's position in the stream."""
@@ -136,7 +146,9 @@ class ItemStore:
         for text in reply[1::2]:
             self._apply(text)
         self._is_in_order &= len(self.items) <= count_before + 1
-        await self._restore(connection, {name.decode() for name in reply[::2]})
+        stored = {name.decode() for name in reply[::2]}
+        await self._restore(connection, stored)
+        await self._restore_not_shown(connection, stored)
         self.offsets[self._log_key.encode()] = newest[0][0] if newest else STREAM_START
         await self.workers.confirm(connection, self._offset)
         self.loaded.set()
@@ -163,6 +175,30 @@ class ItemStore:
         ]
         if commands:
             await connection.pipeline("items", commands)
+
+    async def _restore_not_shown(self, connection: Store, stored: set[str]) -> None:
+        """Write the preloaded records that the store lacks, for all workers."""
+        lost = [
+            item
+            for name, item in self._not_shown.items()
+            if name not in stored and name not in self.items
+        ]
+        if lost:
+            log.error(
+                "Redis at %s has lost %d deleted or unavailable items, or is another server: they "
+                "are restored from the file of this service",
+                connection.address,
+                len(lost),
+            )
+        for item in lost:
+            text = orjson.dumps(asdict(item))
+            keys = (2, self._items_key, self._log_key)
+            stored_now = await connection.command(
+                "EVAL", COMPARE_AND_SET, *keys, item.item_id, b"", text, MAX_LOG_ENTRIES
+            )
+            if stored_now:  # else another worker was faster, and the stream has its record
+                self._apply(text)
+        self._not_shown = {}
 
     def _apply(self, text: bytes) -> None:
         item = decode_item(text)

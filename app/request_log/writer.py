@@ -1,15 +1,17 @@
 """The stream of the request log: write every answer after it was sent, erase a user's entries."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TypeAlias
 
 from app.request_log.answer_record import AnswerRecord, LogEntry, LogEntryError, reply_from_json
-from app.state.erasure import delete_entries
+from app.state.erasure import Cutoffs, delete_entries
 from app.state.histories import friends_in_reply
 from app.state.store import CommandPart, Store
+from app.state.streams import StreamEntry, seconds_of
 from app.state.write_queue import WriteQueue
 
 CAPACITY = 1_024  # answers that wait to be packed, about 30 kB each
@@ -90,28 +92,41 @@ def _pack_all(answers: Sequence[AnswerRecord]) -> list[PackedAnswer]:
     ]
 
 
-PAGE = 500  # entries in one read, about 2 MB
+PAGE = 50  # entries in one read, about 200 kB: unpacking them takes some milliseconds
 READ_TIMEOUT = 10.0  # seconds for one read
 
 
-def concerns_user(entry: LogEntry, user: str) -> bool:
-    """Return whether an entry is about this user, or about somebody who has this user as friend."""
-    friends = friends_in_reply(reply_from_json(entry.head["raw_reply"]))
-    return entry.head["request"]["user"] == user or user in friends
+async def erase_log_entries(store: Store, prefix: str, cutoffs: Cutoffs) -> Counter[str]:
+    """Delete the answers to users, and to those who have them as friends.
 
+    Args:
+        store: to read and to write.
+        prefix: of all keys.
+        cutoffs: the users, and the time up to which answers to them are deleted, unix seconds.
 
-async def erase_log_entries(store: Store, prefix: str, user: str) -> int:
-    """Delete the user's entries from the stream; return how many there were.
+    Returns:
+        The number of deleted entries of each user.
 
     Raises:
         StageError: the store did not confirm it. Some may be removed; call again.
     """
 
-    def is_of_user(fields: Sequence[bytes]) -> bool:
-        try:
-            return concerns_user(LogEntry.unpack(fields[-1]), user)
-        except (LogEntryError, KeyError, IndexError):
-            return False
+    def find_users(entries: Sequence[StreamEntry]) -> list[str | None]:
+        return [_erased_user(entry, cutoffs) for entry in entries]
 
     async with store.dedicated(READ_TIMEOUT) as connection:
-        return await delete_entries(connection, request_log_key(prefix), is_of_user, PAGE)
+        return await delete_entries(connection, request_log_key(prefix), find_users, PAGE)
+
+
+def _erased_user(entry: StreamEntry, cutoffs: Cutoffs) -> str | None:
+    """Return the user because of whom an entry is deleted. A damaged one has its user's name."""
+    name, fields = entry
+    named = dict(zip(fields[::2], fields[1::2], strict=False))
+    user, at, friends = named.get(b"u", b"").decode(errors="replace"), seconds_of(name), set[str]()
+    with suppress(LogEntryError, LookupError, TypeError, ValueError):
+        head = LogEntry.unpack(fields[-1]).head
+        user, at = head["request"]["user"], min(at, head["at"])
+        friends = set(friends_in_reply(reply_from_json(head["raw_reply"])))
+    if user in cutoffs and at <= cutoffs[user]:
+        return user
+    return min(friends & set(cutoffs), default=None)

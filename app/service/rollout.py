@@ -24,7 +24,6 @@ from app.bundle.stored_bundles import list_fallbacks
 from app.contracts import StageError
 from app.cpu import BackgroundTasks, Cpu
 from app.kernels.compiled import compile_kernels
-from app.live_catalogue.deleted_items import deleted_items_path, read_deleted_items
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
 from app.service.deployment import Deployment
@@ -161,18 +160,10 @@ class Rollout:
                 await self.item_store.loaded.wait()
                 await self.exclusions.loaded.wait()
                 await new.wait_until_current()
-        await self._withhold_deleted_items()
+        self.item_store.withhold_preloaded()
         await new.warm_up()
         if self.deployment is None:  # later bundles: ``_retire`` does it
             freeze_garbage()
-
-    async def _withhold_deleted_items(self) -> None:
-        """Read the deleted items from the file, unless they have been read from Redis."""
-        if not self.item_store.loaded.is_set():
-            path = deleted_items_path(self.settings.out, self.settings.key_prefix)
-            items = await asyncio.to_thread(read_deleted_items, path)
-            if not self.item_store.loaded.is_set():
-                self.item_store.preload(items)
 
     async def _retire(self, old: Deployment) -> None:
         """Wait for requests in flight, then release the old bundle and its tables in Redis."""

@@ -12,7 +12,11 @@ from time import time
 
 from app.contracts import StageError
 from app.cpu import BackgroundTasks, Cpu
-from app.live_catalogue.deleted_items import deleted_items_path, keep_deleted_items_written
+from app.live_catalogue.deleted_items import (
+    deleted_items_path,
+    keep_deleted_items_written,
+    read_deleted_items,
+)
 from app.live_catalogue.item_store import ItemStore
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
@@ -29,9 +33,11 @@ from app.service.answering import (
     write_impressions,
 )
 from app.service.deployment import Deployment, Explain
+from app.service.erasure_runner import ErasureRunner
 from app.service.rollout import DEFAULT_TIMING, Rollout, RolloutTiming
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
+from app.state.erasure_journal import ErasureJournal
 from app.state.event_codec import events_key, impressions_key
 from app.state.shared_exclusions import SharedExclusions, exclusions_path
 from app.state.store import Store
@@ -53,6 +59,7 @@ class Service:
             raise ValueError("REDIS_URL is not set: start the service with `recfunnel serve`")
         self.settings = settings
         self.metrics = metrics
+        self._redis_url = settings.redis_url
         url, prefix = settings.redis_url, settings.key_prefix
         observe, timeout = metrics.record_round_trip, settings.redis_timeout_ms / 1000
         self.store = Store.connect(url, timeout=timeout, on_round_trip=observe)
@@ -60,6 +67,8 @@ class Service:
         self.writer = Store.connect(url, timeout=WRITE_TIMEOUT, on_round_trip=observe)
         self.item_store = ItemStore(self.writer, prefix)
         self.exclusions = SharedExclusions(self.writer, prefix)
+        self.erasure_journal = ErasureJournal(settings.state_folder, prefix)
+        self.erasures = ErasureRunner(self.writer, prefix, self.erasure_journal, self.exclusions)
         self.impressions = ImpressionWriter(self.writer, prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.recently_shown_limit = settings.shown_memory()
@@ -109,15 +118,18 @@ class Service:
 
     def start(self) -> None:
         """Start the tasks that serve the current bundle and follow its changes."""
-        place = self.settings.out, self.settings.key_prefix
-        exclusions = exclusions_path(*place)
+        place = self.settings.state_folder, self.settings.key_prefix, self._redis_url
+        exclusions, deleted_items = exclusions_path(*place), deleted_items_path(*place)
+        self.erasures.load()
         self.exclusions.preload(exclusions)
+        self.item_store.preload(read_deleted_items(deleted_items))
         for work in (
             self.impressions.run(),
             self.request_log.run(),
             self.item_store.run(),
-            keep_deleted_items_written(self.item_store, deleted_items_path(*place)),
+            keep_deleted_items_written(self.item_store, deleted_items),
             self.exclusions.run(),
+            self.erasures.run(),
             self.exclusions.keep_written(exclusions),
             self.metrics.keep_shared(),
             self._watch(),

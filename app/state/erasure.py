@@ -1,132 +1,278 @@
-"""Remove a user from the store, and count what was removed.
+"""Remove users from the store, and count what was removed.
 
+It has two parts. ``delete_user_keys`` takes one round trip: from then on nobody is shown anything
+that is made of the user's data. ``erase_from_others`` then reads the streams and the lists of
+friends in small steps, for several users at once, so that lists are not slowed.
+``app.service.erasure_runner`` runs the second part, and resumes it after a crash.
+
+No value is decoded that need not be: a damaged value does not make a user unerasable.
 A worker's memory holds counts without names, lists that are written within about 50 ms, and what
 the store last replied about a user, which the announcement of the erasure removes.
-Every other place that stores users' data has a function like ``erase_user``. ``app.api.users``
-calls all of them.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import orjson
 
-from app.state.event_codec import decode_user, events_key, impressions_key
+from app.state.erasure_journal import RemovedCounts
+from app.state.event_codec import (
+    decode_impression_time,
+    events_key,
+    impressions_key,
+    user_and_context,
+    without_context_of,
+)
 from app.state.event_writer import marks_keys
-from app.state.store import Store
-from app.state.streams import StreamPages
+from app.state.store import CommandPart, Store
+from app.state.streams import StreamEntry, StreamPages, seconds_of
 from app.state.user_store import (
     ERASED_USER,
     announce,
     attributes_key,
     blocked_key,
-    decode_friends,
     erased_key,
     friends_key,
     hidden_key,
     history_key,
-    read_user_data,
     recently_shown_key,
     restored_key,
     user_digest,
 )
 
-ErasureReceipt: TypeAlias = dict[str, int]  # what was removed, and how many
+Cutoffs: TypeAlias = Mapping[str, float]  # user: unix seconds; later entries stay
+FindUsers: TypeAlias = Callable[[Sequence[StreamEntry]], list[str | None]]  # None: entry stays
 
-PAGE = 2_000  # entries of a stream, or keys, in one read
+PAGE = 500  # entries of a stream, or keys, in one read: about 1 ms of a worker's time
+REST = 0.002  # seconds between two reads, for the requests of others
 READ_TIMEOUT = 10.0  # seconds for one read
 WRITE_DELAY = 0.3  # seconds in which the lists that were shown just now are written
-USER_KEYS = (
-    *(history_key, hidden_key, attributes_key, friends_key, blocked_key, recently_shown_key),
-    restored_key,
-)
+PARTS = {
+    "history": history_key,
+    "hidden": hidden_key,
+    "attributes": attributes_key,
+    "friends": friends_key,
+    "blocked": blocked_key,
+    "shown": recently_shown_key,
+    "restored": restored_key,
+}
+# KEYS: of one user. Deletes them; the reply has the size of each, or its value if it is a string.
+COUNT_AND_DELETE = """
+local measures = {zset = 'ZCARD', set = 'SCARD', list = 'LLEN', hash = 'HLEN', stream = 'XLEN'}
+local sizes = {}
+for n, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind == 'none' then sizes[n] = 0
+  elseif kind == 'string' then sizes[n] = redis.call('GET', key)
+  else sizes[n] = redis.call(measures[kind] or 'EXISTS', key) end
+end
+redis.call('DEL', unpack(KEYS))
+return sizes
+"""
 # KEYS: a value. ARGV: the value as it must be, its new value ("": delete it).
 COMPARE_AND_SET = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1])
+else redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') end
+return 1
+"""
+# KEYS: a stream. ARGV: an entry's id, its new content. Its copy is the newest entry. Consumers
+# recognise the event by its id.
+REPLACE_ENTRY = """
+if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[1], '*', 'e', ARGV[2])
 return 1
 """
 
 
-async def erase_user(store: Store, prefix: str, user: str, now: float) -> ErasureReceipt:
-    """Remove a user's data, entries in the streams of events and impressions, and friendships.
+async def erase_user(store: Store, prefix: str, user: str, now: float) -> RemovedCounts:
+    """Remove a user from the store, the request log excepted, in one go.
 
     From ``now`` on, unix seconds, a bundle without later data treats the user as unknown.
 
     Raises:
         StageError: the store did not confirm it. Some may be removed; call again.
     """
-    async with store.dedicated(READ_TIMEOUT) as connection:
-        receipt = await _delete_keys(connection, prefix, user, now)
-
-        def is_of_user(fields: Sequence[bytes]) -> bool:
-            return decode_user(fields[-1]) == user
-
-        events, impressions = events_key(prefix), impressions_key(prefix)
-        receipt["events_stream"] = await delete_entries(connection, events, is_of_user, PAGE)
-        receipt["others_friends"] = await _remove_friend(connection, prefix, user)
-        await asyncio.sleep(WRITE_DELAY)
-        receipt["impressions"] = await delete_entries(connection, impressions, is_of_user, PAGE)
-        await connection.command("DEL", recently_shown_key(prefix, user))
-    return receipt
+    removed, cutoff = await delete_user_keys(store, prefix, user, now)
+    await asyncio.sleep(WRITE_DELAY)
+    others = await erase_from_others(store, prefix, {user: max(cutoff, now)})
+    return removed | others[user]
 
 
-async def delete_entries(
-    connection: Store, key: str, is_deleted: Callable[[Sequence[bytes]], bool], page: int
-) -> int:
-    """Delete the entries of a stream for whose fields ``is_deleted`` is true; return how many."""
-    pages, deleted = StreamPages(key, page), 0
-    while entries := await connection.command(*pages.command()):
-        pages.advance(entries)
-        names = [name for name, fields in entries if is_deleted(fields)]
-        if names:
-            deleted += int(await connection.command("XDEL", key, *names))
-    return deleted
+async def delete_user_keys(
+    store: Store, prefix: str, user: str, now: float
+) -> tuple[RemovedCounts, float]:
+    """Delete a user's keys, and announce to all workers that the user is erased.
 
+    Returns:
+        What was removed, and the time of the erasure by the store's clock, unix seconds.
 
-async def _delete_keys(connection: Store, prefix: str, user: str, now: float) -> ErasureReceipt:
-    data = await read_user_data(connection, prefix, user, 0)
+    Raises:
+        StageError: the store did not confirm it. Call again.
+    """
     marks = marks_keys(prefix, user)
-    sizes: list[int] = await connection.pipeline("erase", [("SCARD", key) for key in marks])
-    keys = [*marks, *(key(prefix, user) for key in USER_KEYS)]
+    keys = [*(key(prefix, user) for key in PARTS.values()), *marks]
     mark_erased = ("SET", erased_key(prefix, user), repr(now))
     member = ERASED_USER + user_digest(user).encode()
+    delete: tuple[CommandPart, ...] = ("EVAL", COUNT_AND_DELETE, len(keys), *keys)
     announcement = announce(prefix, user, [member])
-    await connection.pipeline("erase", [mark_erased, ("DEL", *keys), *announcement])
-    blocked = data.blocked
+    async with store.dedicated(READ_TIMEOUT) as connection:
+        _, sizes, *_, position = await connection.pipeline(
+            "erase", [mark_erased, delete, *announcement]
+        )
+    removed = dict(zip(PARTS, map(_count, sizes), strict=False))
+    del removed["restored"]
+    return removed | {"event_ids": sum(map(_count, sizes[len(PARTS) :]))}, seconds_of(position)
+
+
+async def erase_from_others(
+    store: Store, prefix: str, cutoffs: Cutoffs
+) -> dict[str, RemovedCounts]:
+    """Remove users from the streams of events and impressions, and from the friends of others.
+
+    An event of another user whose context names one of these users stays, without that value.
+
+    Args:
+        store: to read and to write.
+        prefix: of all keys.
+        cutoffs: the users, and the time up to which their entries are removed.
+
+    Returns:
+        What was removed of each user.
+
+    Raises:
+        StageError: the store did not confirm it. Some may be removed; call again.
+    """
+    removed: dict[str, Counter[str]] = {user: Counter() for user in cutoffs}
+
+    def find_impressions(entries: Sequence[StreamEntry]) -> list[str | None]:
+        return [_shown_to(entry, cutoffs) for entry in entries]
+
+    async with store.dedicated(READ_TIMEOUT) as connection:
+        await _erase_events(connection, events_key(prefix), cutoffs, removed)
+        await _erase_friends(connection, prefix, removed)
+        shown = await delete_entries(connection, impressions_key(prefix), find_impressions, PAGE)
+    names = ("events_stream", "others_context", "others_friends")
     return {
-        "history": data.history_length,
-        "event_ids": sum(sizes),
-        "hidden": len(data.hidden),
-        "attributes": len(data.attributes),
-        "friends": len(data.friends),
-        "blocked": len(blocked.items) + len(blocked.providers) + len(blocked.categories),
-        "shown": len(data.shown),
+        user: {name: counts[name] for name in names} | {"impressions": shown[user]}
+        for user, counts in removed.items()
     }
 
 
-async def _remove_friend(connection: Store, prefix: str, user: str) -> int:
-    """Remove a user from the friends of all users; return how many lists changed."""
-    changed, cursor, pattern = 0, b"0", f"{escape_pattern(prefix)}:u:{{*}}:f"
+async def delete_entries(
+    connection: Store, key: str, find_users: FindUsers, page: int
+) -> Counter[str]:
+    """Delete the entries of a stream for which a user is found; return how many of each user.
+
+    ``find_users`` runs in a thread.
+    """
+    pages, deleted = StreamPages(key, page), Counter[str]()
+    while entries := await connection.command(*pages.command()):
+        pages.advance(entries)
+        users = await asyncio.to_thread(find_users, entries)
+        matches = [(name, user) for (name, _), user in zip(entries, users, strict=True) if user]
+        if matches:
+            await connection.command("XDEL", key, *(name for name, _ in matches))
+            deleted.update(user for _, user in matches)
+        await asyncio.sleep(REST)
+    return deleted
+
+
+async def _erase_events(
+    connection: Store, key: str, cutoffs: Cutoffs, removed: Mapping[str, Counter[str]]
+) -> None:
+    changed: list[tuple[bytes, bytes, str]] = []  # id, new content, user
+
+    def find_users(entries: Sequence[StreamEntry]) -> list[str | None]:
+        users: list[str | None] = []
+        for name, fields in entries:
+            user, context = user_and_context(fields[-1])
+            at = seconds_of(name)
+            users.append(user if user and at <= cutoffs.get(user, 0.0) else None)
+            named = {each for each in context.values() if isinstance(each, str) and each in cutoffs}
+            named = {each for each in named if at <= cutoffs[each]}
+            if named and users[-1] is None:
+                changed.append((name, without_context_of(fields[-1], named), min(named)))
+        return users
+
+    deleted = await delete_entries(connection, key, find_users, PAGE)
+    for user, n in deleted.items():
+        removed[user]["events_stream"] += n
+    for name, content, user in changed:
+        script = ("EVAL", REPLACE_ENTRY, 1, key, name, content)
+        removed[user]["others_context"] += int(await connection.command(*script))
+
+
+def _shown_to(entry: StreamEntry, cutoffs: Cutoffs) -> str | None:
+    """Return the user of an impression if it was shown before the user's erasure."""
+    name, fields = entry
+    user, _ = user_and_context(fields[-1])
+    if user is None or user not in cutoffs:
+        return None
+    return user if decode_impression_time(fields[-1], seconds_of(name)) <= cutoffs[user] else None
+
+
+async def _erase_friends(
+    connection: Store, prefix: str, removed: Mapping[str, Counter[str]]
+) -> None:
+    """Remove the users from the friends of all users, and count how many lists changed."""
+    cursor, pattern = b"0", f"{escape_pattern(prefix)}:u:{{*}}:f"
     while True:
         cursor, keys = await connection.command("SCAN", cursor, "MATCH", pattern, "COUNT", PAGE)
         values = await connection.command("MGET", *keys) if keys else []
         for key, value in zip(keys, values, strict=True):
-            changed += await _remove_from(connection, key, value, user)
+            for user in await _remove_friends(connection, key, value, removed):
+                removed[user]["others_friends"] += 1
         if cursor == b"0":
-            return changed
+            return
+        await asyncio.sleep(REST)
 
 
-async def _remove_from(connection: Store, key: bytes, value: bytes | None, user: str) -> bool:
-    """Remove a user from one list of friends. A change by others in the meantime is kept."""
-    while user in (friends := decode_friends(value)):
-        others = [friend for friend in friends if friend != user]
-        new = orjson.dumps(others) if others else b""
-        if await connection.command("EVAL", COMPARE_AND_SET, 1, key, value or b"", new):
-            return True
+async def _remove_friends(
+    connection: Store, key: bytes, value: bytes | None, users: Collection[str]
+) -> set[str]:
+    """Remove users from one list of friends; return those who were in it.
+
+    A change by others in the meantime is kept. A damaged list that names one of the users is
+    deleted.
+    """
+    while value is not None:
+        friends, is_damaged = _friends(value, users)
+        erased = friends & set(users)
+        if not erased:
+            return erased
+        rest = [] if is_damaged else [one for one in orjson.loads(value) if one not in erased]
+        new = orjson.dumps(rest) if rest else b""
+        if await connection.command("EVAL", COMPARE_AND_SET, 1, key, value, new):
+            return erased
         value = await connection.command("GET", key)
-    return False
+    return set()
+
+
+def _friends(value: bytes, users: Collection[str]) -> tuple[set[str], bool]:
+    """Return the friends in a stored list, and whether it is damaged."""
+    try:
+        stored = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        stored = None
+    if isinstance(stored, list):
+        return {each for each in stored if isinstance(each, str)}, False
+    return {user for user in users if orjson.dumps(user) in value}, True
+
+
+def _count(stored: Any) -> int:
+    """Return how many parts a deleted value had; a damaged one counts as one."""
+    if isinstance(stored, int):
+        return stored
+    try:
+        stored = orjson.loads(stored)
+    except orjson.JSONDecodeError:
+        return 1
+    if isinstance(stored, list) and all(isinstance(part, list) for part in stored):
+        return sum(map(len, stored))  # what a user has blocked
+    return len(stored) if isinstance(stored, list | dict) else 1
 
 
 def escape_pattern(text: str) -> str:

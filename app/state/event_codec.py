@@ -5,7 +5,7 @@ archive, the replay and the erasure all use it. Entries of all earlier releases 
 release may only append fields.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType, NoneType
@@ -18,6 +18,7 @@ FieldTypes: TypeAlias = tuple[type | tuple[type, ...], ...]  # types of an entry
 
 EVENT_FIELD_TYPES: FieldTypes = (*[str] * 4, (float, NoneType), (float, int), (str, NoneType))
 IMPRESSION_TYPES: FieldTypes = (str, str, list)
+CONTEXT_AT = 8  # position of the context in an event's entry
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -126,13 +127,32 @@ def decode_entries(texts: Sequence[bytes], decode: Callable[[Any], T | None]) ->
     return [decode(content) for content in _parse(texts)]
 
 
-def decode_user(text: bytes) -> str | None:
-    """Return the user that an entry of either stream is about; None for a damaged entry."""
+def user_and_context(text: bytes) -> tuple[str | None, Mapping[str, Any]]:
+    """Return the user that an entry of either stream is about, and the context of an event.
+
+    A damaged entry has no user and an empty context.
+    """
     try:
-        user = orjson.loads(text)[1]
+        content = orjson.loads(text)
+        user = content[1]
     except (ValueError, LookupError, TypeError):
-        return None
-    return user if isinstance(user, str) else None
+        return None, EMPTY
+    context = content[CONTEXT_AT] if len(content) > CONTEXT_AT else None
+    return user if isinstance(user, str) else None, context if isinstance(context, dict) else EMPTY
+
+
+def without_context_of(text: bytes, users: Collection[str]) -> bytes:
+    """Return the entry of an event without the values of its context that name these users."""
+    content = orjson.loads(text)
+    context = content[CONTEXT_AT]
+    content[CONTEXT_AT] = {name: value for name, value in context.items() if value not in users}
+    return orjson.dumps(content)
+
+
+def decode_impression_time(text: bytes, written_at: float) -> float:
+    """Return when a list was shown, unix seconds; at the latest when it was written."""
+    shown = decode_entries([text], decode_impression)[0]
+    return written_at if shown is None or shown.at is None else min(shown.at, written_at)
 
 
 def decode_history(

@@ -85,6 +85,8 @@ class RedisHistories:
         before = (exclusions.change_count, exclusions.stored_changes) if exclusions else (0, 0)
         replies = await self.store.pipeline("history", commands)
         events, erased, state, (*record, restored), *others = replies
+        if exclusions and exclusions.erased_at(user) > (float(erased) if erased else -np.inf):
+            erased = repr(exclusions.erased_at(user)).encode()  # the store has lost it
         raw_reply = [events, [*record, erased], *others]
         history = self.decode(raw_reply)
         if exclusions is None:
@@ -109,7 +111,8 @@ class RedisHistories:
         exclusions = self.exclusions
         if exclusions is None or not exclusions.generation:
             return replace(remembered, filters="unknown")
-        erased_at = np.inf if exclusions.is_erased(user) else remembered.record.erased_at
+        last_erasure = exclusions.erased_at(user) - self.time_shift
+        erased_at = max(last_erasure, remembered.record.erased_at)
         record = replace(remembered.record, withheld=exclusions.withheld, erased_at=erased_at)
         return replace(remembered, record=record, filters=reason)
 

@@ -13,25 +13,27 @@ of changes that is lower than before.
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote
 from uuid import uuid4
 
 import orjson
 
 from app.contracts import NOTHING_BLOCKED, Blocked, StageError
 from app.state.confirmations import WORKER_TIMEOUT, Confirmations
-from app.state.kept_file import keep_written
+from app.state.erasure_journal import ErasedTimes
+from app.state.kept_file import keep_written, kept_path, kept_paths
 from app.state.last_known import LastKnownReplies, RawReply
 from app.state.store import CommandPart, Store
-from app.state.streams import StreamEntry, follow_streams, parse_id
+from app.state.streams import StreamEntry, follow_streams, parse_id, seconds_of
 from app.state.user_store import (
     CATEGORY,
     ERASED_USER,
     ITEM,
     PROVIDER,
+    erased_key_start,
     exclusion_log_key,
     exclusions_key,
     generation_key,
@@ -50,9 +52,9 @@ STREAM_START = b"0-0"
 USERS_PER_RESTORE = 100  # in one round trip
 
 
-def exclusions_path(out: Path, prefix: str) -> Path:
-    """Return the path of the file for the services of one key prefix."""
-    return out / "withheld" / f"{quote(prefix, safe='')}.shared.json"
+def exclusions_path(folder: Path, prefix: str, redis_url: str) -> Path:
+    """Return the path of the service's file."""
+    return kept_path(folder, prefix, redis_url, "shared.json")
 
 
 class SharedExclusions:
@@ -73,6 +75,8 @@ class SharedExclusions:
         self._followed = -WORKER_TIMEOUT  # when the stream was last read, by time.monotonic
         self._worker_timeout = worker_timeout
         self.offsets = {self._log_key.encode(): STREAM_START}
+        self.erased: ErasedTimes = {}  # users who were erased, and when
+        self.erasures_changed = asyncio.Event()  # set when a user was added by the store
         self.stored_changes = 0  # the largest number of changes that the store has named
         self._state_keys = state_keys(prefix)
 
@@ -94,9 +98,18 @@ class SharedExclusions:
         """True if no change is acknowledged of which this worker does not know."""
         return time.monotonic() - self._followed < self._worker_timeout
 
-    def is_erased(self, user: str) -> bool:
-        """Return whether the user was erased at any time."""
-        return ERASED_USER + user_digest(user).encode() in self._members
+    def erased_at(self, user: str) -> float:
+        """Return when the user was last erased, unix seconds; -inf: never."""
+        return self.erased.get(user_digest(user), -math.inf) if self.erased else -math.inf
+
+    def add_erased(self, times: Mapping[str, float]) -> bool:
+        """Take over erased users by digest; return whether any is new or later."""
+        new = {name: at for name, at in times.items() if at > self.erased.get(name, -math.inf)}
+        self.erased |= new
+        for digest in new:
+            self.last_known.forget(digest)
+        self._add([ERASED_USER + digest.encode() for digest in new])
+        return bool(new)
 
     def is_lost(
         self, state: Sequence[bytes | None], restored: bytes | None, stored_changes: int
@@ -127,19 +140,19 @@ class SharedExclusions:
 
     def preload(self, path: Path) -> None:
         """Read the file of an earlier worker, for a start without Redis."""
-        try:
-            stored = orjson.loads(path.read_bytes())
-            generation, members = (
-                str(stored["generation"]),
-                list(map(str.encode, stored["members"])),
-            )
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            log.warning("the file of what users have hidden cannot be read: %s", error)
-            return
-        self.generation = generation.encode()
-        self._add(members)
+        for each in kept_paths(path):
+            try:
+                stored = orjson.loads(each.read_bytes())
+                generation = str(stored["generation"])
+                members = list(map(str.encode, stored["members"]))
+            except (OSError, ValueError, TypeError, KeyError) as error:
+                log.warning("the file of what users have hidden cannot be read: %s", error)
+                continue
+            self.generation = generation.encode()
+            self._add(members)
+        unknown = set(self._erased_digests()) - set(self.erased)  # of an earlier release
+        if self.add_erased(dict.fromkeys(unknown, time.time())):
+            self.erasures_changed.set()
 
     async def keep_written(self, path: Path) -> None:
         """Write the file whenever something was added, until cancelled."""
@@ -175,6 +188,7 @@ class SharedExclusions:
         if lost := self._members.difference(stored):
             await connection.command("SADD", exclusions_key(prefix), *lost)
         self._add(stored)
+        await self._share_erased(connection)
         if not self.loaded.is_set():  # nothing was remembered before
             offset = newest[0][0] if newest else STREAM_START
         elif oldest and parse_id(oldest[0][0]) > parse_id(offset):
@@ -185,10 +199,13 @@ class SharedExclusions:
         self.loaded.set()
 
     def apply_stream(self, _key: bytes, entries: Sequence[StreamEntry]) -> None:
-        for _, fields in entries:
+        for name, fields in entries:
             self.change_count += 1
             self.last_known.forget(fields[1].decode())
             self._add(fields[3::2])
+            erased = [member[1:].decode() for member in fields[3::2] if member[:1] == ERASED_USER]
+            if self.add_erased(dict.fromkeys(erased, seconds_of(name))):
+                self.erasures_changed.set()
 
     async def after_read(self, connection: Store, _longest: int) -> None:
         """Confirm what was read. A server that restarted in between can have lost its data."""
@@ -217,6 +234,34 @@ class SharedExclusions:
             await self._restore_users(connection, generation)
         self.generation = generation
         self.changed.set()
+
+    def _erased_digests(self) -> list[str]:
+        return [member[1:].decode() for member in self._members if member[:1] == ERASED_USER]
+
+    async def _share_erased(self, connection: Store) -> None:
+        """Read when the users were erased, and write again the marks that the store has lost.
+
+        A member without a mark, and without a time in this worker, is an erasure of now.
+        """
+        start = erased_key_start(self._prefix)
+        digests = self._erased_digests()
+        times: ErasedTimes = {}
+        for first in range(0, len(digests), USERS_PER_RESTORE):
+            some = digests[first : first + USERS_PER_RESTORE]
+            gets: list[tuple[CommandPart, ...]] = [("GET", start + name) for name in some]
+            marks = await connection.pipeline("erased", gets)
+            for name, mark in zip(some, marks, strict=True):
+                at = float(mark) if mark else self.erased.get(name, time.time())
+                times[name] = max(at, self.erased.get(name, -math.inf))
+            commands: list[tuple[CommandPart, ...]] = [
+                ("SET", start + name, repr(times[name]))
+                for name, mark in zip(some, marks, strict=True)
+                if not mark or float(mark) < times[name]
+            ]
+            if commands:
+                await connection.pipeline("erased", commands)
+        if self.add_erased(times):
+            self.erasures_changed.set()
 
     async def _restore_users(self, connection: Store, generation: bytes) -> None:
         """Write what this worker last knew of users. What was stored meanwhile stays."""

@@ -59,7 +59,12 @@ def erased_key(prefix: str, user: str) -> str:
     The key does not contain the user's id and has no hash tag. It must not be part of a command
     that also names other keys of the user.
     """
-    return f"{prefix}:erased:{user_digest(user)}"
+    return erased_key_start(prefix) + user_digest(user)
+
+
+def erased_key_start(prefix: str) -> str:
+    """Return what the keys of erased users begin with; the digest of the user follows."""
+    return f"{prefix}:erased:"
 
 
 def exclusions_key(prefix: str) -> str:

@@ -19,6 +19,7 @@ from app.live_catalogue.live_items import ItemRecord
 from app.process.embedded_server import DATA_FOLDER, server_url
 from app.process.server_process import ServerError
 from app.settings import Settings
+from app.state.erasure_journal import ErasureJournal
 from offline.archive.erased_users import ErasedUsers
 from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, ArchivedStream, log_head
@@ -46,7 +47,9 @@ def load_archived(
         DataError: events are requested, and there are none in the archive.
     """
     folder = archive_folder(settings.out)
+    journal = ErasureJournal(settings.state_folder, settings.key_prefix)
     erased = ErasedUsers.read(folder).merged_with(_read_erased_on_server(settings))
+    erased = erased.merged_with(ErasedUsers(journal.erased()))
     if not events:
         return DataOverlay(erased.erased_at) if erased else None
     items = _read_live_items(settings)

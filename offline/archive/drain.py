@@ -170,6 +170,7 @@ log = logging.getLogger(__name__)
 class ArchiveRounds:
     """Runs the drains round after round, with what they remember, until the server fails."""
 
+    url: str  # of the server
     client: redis.Redis
     drains: list[Drain]
     _merged: dict[str, str] = field(default_factory=dict, init=False)  # stream: day of its merge

@@ -19,7 +19,7 @@ from app.request_log.answer_record import reply_from_json
 from app.state.erasure import escape_pattern
 from app.state.histories import friends_in_reply
 from app.state.streams import parse_id
-from app.state.user_store import erased_key, user_digest
+from app.state.user_store import erased_key_start, user_digest
 from offline.archive.files import StreamFiles, write_parquet
 from offline.archive.streams import log_head
 from offline.data.atomic import atomic_path
@@ -46,7 +46,7 @@ class ErasedUsers:
 
     @classmethod
     def read_server(cls, client: redis.Redis, prefix: str) -> "ErasedUsers":
-        start = erased_key(prefix, "")[:-DIGEST_LENGTH]
+        start = erased_key_start(prefix)
         keys: list[bytes] = list(client.scan_iter(f"{escape_pattern(start)}*", count=1_000))
         values: Any = client.mget(keys) if keys else []
         times = zip(keys, values, strict=True)
@@ -93,6 +93,27 @@ class ErasedUsers:
             is_kept &= pl.Series([not self._has_friend(head) for head in heads], dtype=pl.Boolean)
         return table.filter(is_kept)
 
+    def without_mentions(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows of events, without values of a context that name an erased user."""
+        if "context" not in table.columns or not table["context"].count():
+            return table
+        moments = [parse_id(name)[0] / 1000 for name in table["stream_id"]]
+        contexts = list(map(self._without_mentions, table["context"], moments))
+        return table.with_columns(pl.Series("context", contexts, dtype=pl.String))
+
+    def _without_mentions(self, text: str | None, moment: float) -> str | None:
+        if not text:
+            return text
+        context: dict[str, Any] = orjson.loads(text)
+        kept = {
+            name: value
+            for name, value in context.items()
+            if not isinstance(value, str) or moment > self.times.get(user_digest(value), -math.inf)
+        }
+        if len(kept) == len(context):
+            return text
+        return orjson.dumps(kept).decode() if kept else None
+
     def _has_friend(self, head: Mapping[str, Any]) -> bool:
         """Return whether the user of a request has an erased user as friend."""
         friends = friends_in_reply(reply_from_json(head["raw_reply"]))
@@ -100,7 +121,7 @@ class ErasedUsers:
 
 
 def purge(files: StreamFiles, erased: ErasedUsers, since: float = -math.inf) -> list[str]:
-    """Rewrite the files that have rows of erased users, without these rows.
+    """Rewrite the files that have rows of erased users, or name one, without what is theirs.
 
     Args:
         files: of one stream.
@@ -115,8 +136,8 @@ def purge(files: StreamFiles, erased: ErasedUsers, since: float = -math.inf) -> 
         if file.path.stat().st_mtime < since:
             continue
         (table,) = files.read([file])
-        remaining = erased.without_erased(table)
-        if len(remaining) < len(table):
+        remaining = erased.without_mentions(erased.without_erased(table))
+        if not remaining.equals(table):
             write_parquet(remaining, file.path)
             removed += table.join(remaining, on="stream_id", how="anti")["stream_id"].to_list()
     return removed

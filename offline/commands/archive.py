@@ -17,9 +17,10 @@ from app.contracts import StageError
 from app.observe import logs
 from app.process.embedded_server import server_url
 from app.process.server_process import ServerError
-from app.request_log.writer import erase_log_entries
+from app.service.erasure_runner import finish_erasures
 from app.settings import Settings
-from app.state.erasure import erase_user as erase_in_store
+from app.state.erasure import delete_user_keys
+from app.state.erasure_journal import ErasureJournal
 from app.state.store import Store
 from offline.archive.drain import ArchiveRounds, build_drains, require_version
 from offline.archive.erased_users import ErasedUsers, purge
@@ -67,6 +68,7 @@ def archive_once(settings: Settings, *, start: bool = True) -> ArchiveRounds:
     """
     with lock_archive(archive_folder(settings.out)), _rounds(settings, start=start) as rounds:
         rounds.run()
+        _finish_erasures(settings, rounds.url)
         purge_erased(rounds.client, settings)
         return rounds
 
@@ -102,7 +104,9 @@ def _rounds(settings: Settings, *, start: bool = True) -> Iterator[ArchiveRounds
     ):
         require_version(client.info("server"))
         yield ArchiveRounds(
-            client, build_drains(client, settings.key_prefix, archive_folder(settings.out), keep)
+            url,
+            client,
+            build_drains(client, settings.key_prefix, archive_folder(settings.out), keep),
         )
 
 
@@ -113,8 +117,11 @@ def purge_erased(client: redis.Redis, settings: Settings) -> int:
     files that were written since, and are removed from the streams too.
     """
     folder = archive_folder(settings.out)
+    journal = ErasureJournal(settings.state_folder, settings.key_prefix)
+    began = time.time()
     recorded = ErasedUsers.read(folder)
     erased = recorded.merged_with(ErasedUsers.read_server(client, settings.key_prefix))
+    erased = erased.merged_with(ErasedUsers(journal.erased()))
     if not erased:
         return 0
     since = ErasedUsers.purged_at(folder) if erased == recorded else -math.inf
@@ -125,6 +132,7 @@ def purge_erased(client: redis.Redis, settings: Settings) -> int:
             client.xdel(stream.key(settings.key_prefix), *ids)
         removed += len(ids)
     erased.write(folder)
+    journal.mark_archived(began, time.time())
     return removed
 
 
@@ -157,10 +165,32 @@ def erase(settings: Settings, user: str) -> None:
 
 
 async def _erase_in_store(settings: Settings, url: str, user: str) -> dict[str, int]:
+    """Erase a user in the store; return what was removed.
+
+    A service or an archiver may be at work on erasures: it then finishes this one.
+    """
+    prefix, now = settings.key_prefix, time.time()
+    journal = ErasureJournal(settings.state_folder, prefix)
+    erasure_id = journal.begin(user, now)
     async with Store.connect(url, timeout=READ_TIMEOUT) as store:
-        removed = dict(await erase_in_store(store, settings.key_prefix, user, time.time()))
-        removed["served"] = await erase_log_entries(store, settings.key_prefix, user)
-    return removed
+        removed, cutoff = await delete_user_keys(store, prefix, user, now)
+        journal.add_removed(erasure_id, removed, cutoff)
+        while (receipt := journal.receipt(erasure_id)) and receipt.finished is None:
+            await finish_erasures(store, prefix, journal)
+            await asyncio.sleep(FIRST_PAUSE)
+    return dict(receipt.removed) if receipt else {}
+
+
+def _finish_erasures(settings: Settings, url: str) -> None:
+    """Finish the erasures that a service has begun and did not finish."""
+
+    async def finish() -> None:
+        async with Store.connect(url, timeout=READ_TIMEOUT) as store:
+            await finish_erasures(store, settings.key_prefix, journal)
+
+    journal = ErasureJournal(settings.state_folder, settings.key_prefix)
+    if journal.pending():
+        asyncio.run(finish())
 
 
 def _archive_repeatedly(settings: Settings, interval: float) -> None:
@@ -172,6 +202,7 @@ def _archive_repeatedly(settings: Settings, interval: float) -> None:
             with _rounds(settings, start=False) as rounds:
                 while True:
                     rounds.run()
+                    _finish_erasures(settings, rounds.url)
                     # Last: what was read before an erasure may have been written after it.
                     purge_erased(rounds.client, settings)
                     pause = FIRST_PAUSE

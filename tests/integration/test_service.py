@@ -10,6 +10,7 @@ import time
 import weakref
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 
 import orjson
 import pytest
@@ -204,7 +205,7 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
 def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp_path):
     with embedded_server(tmp_path) as url:
         settings = leisurely(out=out, redis_url=url)
-        kept = deleted_items_path(out, settings.key_prefix)
+        kept = deleted_items_path(settings.state_folder, settings.key_prefix, url)
         with hosted(settings) as service:
             gone, hidden, back = service.ids("u1", explore=False)[:3]
             for item in (gone, back):
@@ -234,7 +235,7 @@ def test_a_worker_that_starts_while_redis_is_down_gives_no_deleted_item(out, tmp
 
 
 def read(path):
-    return orjson.loads(path.read_bytes())
+    return sorted(chain.from_iterable(orjson.loads(path.read_bytes()).values()))
 
 
 @pytest.mark.parametrize("said", [b"", b"{", b"7", b"[7, null]"])

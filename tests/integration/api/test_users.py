@@ -14,9 +14,10 @@ from app.bundle.manifest import read_manifest
 from app.rerank.policies import SceneSettings
 from app.state.erasure import erase_user
 from app.state.store import Store
+from app.state.user_store import user_digest
 from tests.integration.api.test_events import event
 from tests.integration.api.test_recommend import is_refused, stranger
-from tests.serving import hosted, leisurely, until
+from tests.serving import erase, hosted, leisurely, until
 from tests.world import seen_by
 
 
@@ -184,10 +185,10 @@ def test_a_forgotten_user_is_nowhere_in_the_store_and_a_stranger_to_the_service(
     until(
         lambda: known(music, user)["counts"]["shown"] == 20 and not len(music.service.impressions)
     )
-    answer = music.client.delete(f"/users/{user}")
-    assert answer.status_code == 200, answer.text
-    assert set(answer.json()["pending"]) == {"archive", "next bundle"}
-    removed = answer.json()["removed"]
+    receipt = erase(music.client, user)
+    assert set(receipt["pending"]) == {"archive", "next bundle"}
+    assert receipt["user_digest"] == user_digest(user)
+    removed = receipt["removed"]
     assert removed["history"] == removed["event_ids"] == removed["events_stream"] == 6
     assert (removed["hidden"], removed["attributes"], removed["friends"]) == (1, 1, 2)
     assert (removed["blocked"], removed["shown"], removed["impressions"]) == (2, 20, 2)
@@ -210,9 +211,9 @@ def test_a_forgotten_user_is_nowhere_in_the_store_and_a_stranger_to_the_service(
 
 def test_who_comes_back_after_being_forgotten_begins_anew(music):
     user = "u9"
-    assert music.client.delete(f"/users/{user}").status_code == 200
+    assert music.client.delete(f"/users/{user}").status_code == 202
     post(music, event(user, "i3", timestamp=time.time()))
-    assert music.client.delete(f"/users/{user}").json()["removed"]["history"] == 1
+    assert erase(music.client, user)["removed"]["history"] == 1
     post(music, event(user, "i3"))
     told = known(music, user)["counts"]
     assert (told["live_events"], told["bundle_events"]) == (1, 0)
@@ -249,7 +250,7 @@ def test_ids_of_any_characters_fit_into_every_path(api, odd):
     got = client.get(path.replace("%2F", "%2f")).json()
     assert (got["user_id"], got["friends"], got["counts"]["live_events"]) == (user, ["u1"], 2)
     receipt = client.delete(path).json()
-    assert (receipt["user_id"], receipt["removed"]["history"]) == (user, 2)
+    assert (receipt["user_digest"], receipt["removed"]["history"]) == (user_digest(user), 2)
     assert client.get(path).status_code == 404
     path = f"/items/{quote(item, safe='')}"
     assert client.put(path, json={"title": "Odd"}).json()["item_id"] == item

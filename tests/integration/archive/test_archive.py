@@ -117,7 +117,7 @@ def test_streams_are_drained_while_merging_fails(client, prefix, tmp_path, caplo
     for n in range(3):
         add(client, prefix, n, at=10 * DAY)
         drain(client, prefix, tmp_path).run()
-    rounds = ArchiveRounds(client, [drain(client, prefix, tmp_path)])
+    rounds = ArchiveRounds("", client, [drain(client, prefix, tmp_path)])
     add(client, prefix, 3)
     with monkeypatch.context() as patch:
         patch.setattr(pl, "scan_parquet", lambda *_, **__: Path("/nowhere/at/all").stat())

@@ -32,7 +32,7 @@ from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.training.rank_table import NO_POSITION, RankTable
 from offline.training.row_collection import insert_logged_lists
-from tests.serving import QUICK, hosted, leisurely, until
+from tests.serving import QUICK, erase, hosted, leisurely, until
 
 GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"
 RETURNED = "leaves-and-returns-one-day"
@@ -57,8 +57,8 @@ def tell_story(settings, clickers):
         until(lambda: redis_client.xlen(request_log_key(prefix)) == 4 + n_clicks)
         until(lambda: redis_client.xlen(impressions_key(prefix)) == 4 + n_clicks)
         archive(settings, once=True)
-        receipt = client.delete(f"/users/{GONE}").json()["removed"]
-        client.delete(f"/users/{RETURNED}")
+        receipt = erase(client, GONE)["removed"]
+        erase(client, RETURNED)
         time.sleep(0.01)
         click(service, RETURNED, 1)
         until(lambda: redis_client.xlen(request_log_key(prefix)) == 2 + n_clicks)

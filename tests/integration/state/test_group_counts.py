@@ -15,7 +15,7 @@ from app.state.write_queue import ImpressionWriter
 from tests import state
 from tests.integration.api.test_events import event as http_event
 from tests.integration.api.test_recommend import is_refused
-from tests.serving import hosted, leisurely
+from tests.serving import erase, hosted, leisurely
 from tests.serving import until as wait_until
 from tests.state import IDS, SHIFT, consumer_of, event, running, store, until, url
 
@@ -197,6 +197,6 @@ def test_an_erased_user_leaves_no_attribute_in_the_stream(service):
         key = events_key(store.key_prefix)
         (first, _) = [orjson.loads(fields[b"e"]) for _, fields in client.xrange(key)]
         assert first[9] == {"occupation": "cook"}
-        assert service.client.delete(f"/users/{user}").status_code == 200
+        erase(service.client, user)
         assert not client.xlen(key)
         assert not client.exists(attributes_key(store.key_prefix, user))

@@ -10,9 +10,9 @@ from app.state.event_codec import (
     decode_event,
     decode_history,
     decode_impression,
-    decode_user,
     encode_event,
     encode_impression,
+    user_and_context,
 )
 
 EVENT = Event("e1", "u", "i", "rating", 4.5, 12.5, "r1", 3, {"device": "tv"})
@@ -73,7 +73,7 @@ def test_an_impression_is_stored_in_a_fixed_format():
     ("text", "user"), [(STORED, "u"), (b'["r","v",[]]', "v"), (b"?", None), (b"[1]", None)]
 )
 def test_the_user_of_an_entry_is_read_from_either_stream(text, user):
-    assert decode_user(text) == user
+    assert user_and_context(text)[0] == user
 
 
 def test_a_history_is_read_as_columns():

@@ -1,0 +1,32 @@
+"""Write files that hold users' data: whole or not at all, and readable by their owner alone."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+
+
+def make_private_folder(path: Path) -> None:
+    """Create a folder that only its owner may enter. A folder that exists is closed to others."""
+    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if path.stat().st_mode & 0o077:
+        with suppress(PermissionError):  # another account owns the folder and decides
+            path.chmod(PRIVATE_FOLDER)
+
+
+def create_private_file(path: Path) -> None:
+    """Create an empty file for its owner alone, unless the file exists."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE_FILE))
+
+
+def write_private_file(path: Path, data: bytes) -> None:
+    """Write the file as a whole, even when other processes do so at the same time."""
+    make_private_folder(path.parent)
+    part = path.with_suffix(f".{os.getpid()}.part")
+    create_private_file(part)
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
