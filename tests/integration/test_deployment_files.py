@@ -145,6 +145,17 @@ def test_the_archiver_is_not_asked_for_the_health_of_a_service() -> None:
     assert "/srv/recfunnel/out/archive" in archive["healthcheck"]["test"]
 
 
+@pytest.mark.parametrize("service", ["train", "app", "archive"])
+def test_what_must_survive_the_loss_of_redis_is_in_a_volume_that_can_be_written(
+    service: str,
+) -> None:
+    settings = compose()["services"][service]
+    folder = settings["environment"]["RECFUNNEL_STATE"]
+    assert f"state:{folder}" in settings["volumes"]
+    assert "state" in compose()["volumes"]
+    assert folder in (ROOT / "Dockerfile").read_text()  # it belongs to the image's user
+
+
 def test_a_full_redis_refuses_to_write_before_it_is_killed_and_evicts_nothing() -> None:
     redis = compose()["services"]["redis"]
     options = dict(pairwise(redis["command"][2:]))
