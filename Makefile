@@ -62,8 +62,9 @@ lint-fix: .venv/.all ## fix what the linter can fix, and format
 load: .venv/.all | $(OUT)/current ## load test: closed and open loop, about 40 s
 	@exec $(BIN)/python -m loadtest.run --out $(OUT)
 
-bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its minimum
-	@exec $(BIN)/python -m benchmarks.request_cost.bench --out $(OUT)
+bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its minimum, and a catalogue of 100,000 items
+	@$(BIN)/python -m benchmarks.request_cost.bench --out $(OUT)
+	@exec $(BIN)/python -m benchmarks.scale.run --made-up 100000 --rankers $(OUT) --seconds 2
 
 # The libraries that the funnel is compared with. Their pins are for Python 3.11 and clash, so
 # there are two environments. torch is installed first, because its CUDA build has several GB.
