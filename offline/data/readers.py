@@ -23,6 +23,7 @@ from offline.data.data_overlay import (
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.finding import DataFinding
+from offline.data.formats.sources import list_data_files
 from offline.data.id_matches import FEW_SHARE, match_ids
 from offline.data.ids import build_id_index
 from offline.data.interactions import CheckedEvents
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # reading data does not need LightGBM
     from offline.training.rank_table import RankTable
 
 MAX_BAD_SHARE = 0.05
+MAX_NAMES = 5  # files that a finding names
 NO_FILES = Schema(name="archive", layout="the archive alone")
 
 
@@ -126,18 +128,40 @@ def load_dataset(
     served = (
         partial(overlay.logged_lists, event_weights) if overlay and overlay.logged_lists else None
     )
+    counts = _count_files(data)
+    is_own = path is not None and path.is_dir() and layout.layout == Schema().layout
+    unread = _unread_files(folder, counts) if is_own else ()
     return LoadedData(
         _build(changed, event_weights, overlay.live_items if overlay else ()),
         event_weights,
         layout.layout,
-        _count_files(data),
+        counts,
         pl.concat([table.bad.sort("line") for table in data.tables]),
         served,
         overlay.archive_state if overlay else None,
         tuple(unused_columns(data.items, data.schema.items)) if data.items else (),
         data.events.time_margin,
-        (*data.findings, *(f for table in data.tables for f in table.findings)),
+        (*data.findings, *(f for table in data.tables for f in table.findings), *unread),
     )
+
+
+def _unread_files(folder: Path, counts: Sequence[FileCount]) -> tuple[DataFinding, ...]:
+    """Return a finding that names the files of a folder that look like data and are not read."""
+    used = {count.file for count in counts}
+    unread = [
+        name
+        for name in list_data_files(folder)
+        if not used & {name, Path(name).name} and Path(name).suffix.lower() != ".txt"
+    ]
+    if not unread or not used:
+        return ()
+    more = f" and {len(unread) - MAX_NAMES} more" if len(unread) > MAX_NAMES else ""
+    text = (
+        f"Files of the folder that nothing reads: {', '.join(unread[:MAX_NAMES])}{more}. If they "
+        f"belong to the data, name them in the schema, such as [items] file = "
+        f'"{unread[0]}".'
+    )
+    return (DataFinding("limit", text),)
 
 
 def write_bad_rows(bad: pl.DataFrame, path: Path) -> None:

@@ -167,3 +167,14 @@ def test_a_catalogue_alone_is_examined(tmp_path):
     assert [count.file for count in found.files] == ["items.csv"]
     assert "No interactions" in texts(found, "limit")
     assert "No interactions" in printed(found)
+
+
+def test_files_that_nothing_reads_are_named(tmp_path):
+    (tmp_path / "ratings.csv").write_text("user_id,item_id,rating\nu1,i1,5\nu2,i2,3\n")
+    (tmp_path / "category_tree.csv").write_text("categoryid,parentid\n1,2\n")
+    (tmp_path / "README.txt").write_text("about this data")
+    texts = [finding.text for finding in diagnose(load_dataset(tmp_path)).findings]
+    (text,) = [text for text in texts if "nothing reads" in text]
+    assert "category_tree.csv. If they" in text
+    alone = diagnose(load_dataset(tmp_path / "ratings.csv")).findings
+    assert not any("nothing reads" in finding.text for finding in alone)
