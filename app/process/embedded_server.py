@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 from typing_extensions import override
 
 from app.process.server_process import DEFAULT_TIMEOUTS, ServerError, ServerProcess, ServerTimeouts
+from app.state.private_files import create_private_folder
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def embedded_server(folder: Path, timeouts: ServerTimeouts = DEFAULT_TIMEOUTS) -
     Raises:
         ServerError: the server does not start, or another process uses the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    create_private_folder(folder)
     folder = folder.resolve()
     with _lock_folder(folder, timeouts.lock) as lock, _private_folder() as private:
         socket_path = private / "valkey.sock"

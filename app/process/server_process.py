@@ -124,6 +124,7 @@ class ServerProcess:
                 cwd=folder,
                 pass_fds=(lock,),
                 start_new_session=True,
+                umask=0o077,  # its files hold the data of users
             )
         return cls(process, socket_path, path, timeouts)
 

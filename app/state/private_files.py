@@ -1,4 +1,4 @@
-"""Write files that hold users' data: whole or not at all, and readable by their owner alone."""
+"""Create folders and files that hold users' data, which their owner alone may read."""
 
 import os
 from contextlib import suppress
@@ -7,9 +7,14 @@ from pathlib import Path
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 
 
+def create_private_folder(path: Path) -> None:
+    """Create a folder that only its owner may enter. One that exists stays as its owner set it."""
+    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+
+
 def make_private_folder(path: Path) -> None:
     """Create a folder that only its owner may enter. A folder that exists is closed to others."""
-    path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    create_private_folder(path)
     if path.stat().st_mode & 0o077:
         with suppress(PermissionError):  # another account owns the folder and decides
             path.chmod(PRIVATE_FOLDER)

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from app.state.private_files import create_private_file
 from app.state.streams import EntryId, parse_id
 from offline.archive.streams import ArchivedStream, ArchiveRow
 from offline.data.errors import DataError
@@ -186,6 +187,8 @@ class StreamFiles:
 def write_parquet(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """Write a file whole or not at all; it survives a power cut."""
     temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)  # of an interrupted write
+    create_private_file(temporary)
     table.lazy().sink_parquet(temporary, compression="zstd")
     with temporary.open("rb") as file:
         os.fsync(file.fileno())

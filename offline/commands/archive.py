@@ -21,6 +21,7 @@ from app.service.erasure_runner import finish_erasures
 from app.settings import Settings
 from app.state.erasure import delete_user_keys
 from app.state.erasure_journal import ErasureJournal
+from app.state.private_files import create_private_folder
 from app.state.store import Store
 from offline.archive.drain import ArchiveRounds, build_drains, require_version
 from offline.archive.erased_users import ErasedUsers, purge
@@ -80,7 +81,7 @@ def lock_archive(folder: Path) -> Iterator[None]:
     Raises:
         ArchiveInUseError: another process works on it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    create_private_folder(folder)
     with (folder / "owner.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,6 +21,7 @@ from app.bundle.stored_bundles import (
     versions_before,
 )
 from app.bundle.verification import record_path, verify_files
+from app.state.private_files import create_private_folder
 
 DRAFT_PREFIX = ".draft-"  # a folder that is being written, or that a killed process left
 BUNDLES_KEPT = 5
@@ -38,7 +39,8 @@ def draft_folder(out: Path, name: str) -> Iterator[Path]:
     It stays locked while this process lives, so that no other process removes it as abandoned.
     """
     folder = out / BUNDLES_FOLDER / f"{DRAFT_PREFIX}{name}"
-    folder.mkdir(parents=True)
+    create_private_folder(folder.parent)
+    folder.mkdir()
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
