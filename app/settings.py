@@ -223,6 +223,35 @@ class Settings(BaseSettings):
     history_limit: int = Field(
         500, ge=1, le=10_000, description="newest live events that are kept of each user"
     )
+    history_days: int = Field(
+        365,
+        ge=0,
+        description="days after a user's last event until the live history expires; 0 is never. "
+        "What a user has set, blocked or hidden stays until the user is erased",
+    )
+    event_id_days: int = Field(
+        30,
+        ge=1,
+        description="days after a user's last event in which a repeated `event_id` is recognised",
+    )
+    archive_days: int = Field(
+        0,
+        ge=0,
+        description="days that the archive, and then the streams, keep events and impressions; 0 "
+        "is for ever",
+    )
+    served_days: int = Field(
+        365,
+        ge=0,
+        description="days that the archive, and then Redis, keep answers of the request log; 0 is "
+        "for ever",
+    )
+    item_limit: int = Field(
+        1_000_000,
+        ge=1,
+        description="largest number of items that callers have changed or deleted, whose records "
+        "are kept; then new items are refused, deletions are not",
+    )
     stream_limit: int = Field(
         1_000_000,
         ge=1_000,
@@ -325,6 +354,15 @@ class Settings(BaseSettings):
     def state_folder(self) -> Path:
         """The folder of what must survive the loss of Redis."""
         return self.out / "withheld" if self.state is None else self.state
+
+    @property
+    def archive_retention(self) -> dict[str, int]:
+        """Days that each archived stream is kept, by its name; 0: for ever."""
+        return {
+            "events": self.archive_days,
+            "shown": self.archive_days,
+            "served": self.served_days,
+        }
 
     @property
     def request_log_limit(self) -> int:

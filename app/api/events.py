@@ -24,7 +24,7 @@ from app.contracts import StageError
 from app.service.service import Service
 from app.service.serving_bundle import trained_events
 from app.state.event_codec import Event
-from app.state.event_writer import AppendOutcome, append_events
+from app.state.event_writer import AppendOutcome, KeyLifetimes, append_events
 from app.state.user_store import HIDING_EVENTS
 
 router = APIRouter(tags=["events"])
@@ -117,7 +117,12 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
     new_events, trained = _separate_trained(service, new_events)
     settings = service.settings
     segments = service.deployment.bundle.models.segments.names if service.deployment else ()
-    limits = (settings.history_limit, service.stream_limit, segments)
+    limits = (
+        settings.history_limit,
+        service.stream_limit,
+        segments,
+        KeyLifetimes.of_days(settings.event_id_days, settings.history_days),
+    )
     try:
         outcomes = await append_events(service.writer, settings.key_prefix, new_events, *limits)
     except StageError as error:

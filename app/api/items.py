@@ -117,7 +117,15 @@ def _find(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
 
 
 def _require_room(service: Service, deployment: Deployment, item: ItemRecord) -> None:
-    """Refuse an item for which there is no row."""
+    """Refuse an item for which there is no row, or no room among the records."""
+    records, limit = service.item_store.items, service.settings.item_limit
+    if item.item_id not in records and len(records) >= limit:
+        service.metrics.count("item_changes", "put", "full")
+        raise RefusalError(
+            507,
+            f"{len(records)} items were changed or deleted, and item_limit is {limit}: raise it",
+            "item_id",
+        )
     items = deployment.live_items
     if items.has_room_for(item):
         return

@@ -8,6 +8,7 @@ over a Redis Cluster.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b, sha1
 
@@ -33,13 +34,15 @@ from app.state.user_store import (
 STREAM_LIMIT = 1_000_000  # newest events that the stream keeps, about
 MAX_MARKS = 512  # ids in one set: as many as the server stores as plain integers, 8 bytes each
 MARK_PARTS = ("m0", "m1", "m2")  # two full sets hold a whole batch of 1,000
-MARK_TTL = 30 * 86_400  # seconds after the user's last event
+DAY = 86_400  # seconds
+MARK_TTL = 30 * DAY  # seconds after the user's last event
 
 # KEYS: the three sets of marks, newest first; history; stream; hidden items; attributes; what any
 # user has hidden, the stream of its changes, and their number. ARGV: the limits of history, stream,
 # marks and hidden items; TTL of the marks; names of the attributes to add to entries; the limit of
-# the changes; digest of the user. Then for each event: its mark, time, history member, stream entry
-# without its closing bracket, and hidden member or "". The reply has an ``AppendOutcome`` for each.
+# the changes; digest of the user; TTL of the history, 0: none. Then for each event: its mark, time,
+# history member, stream entry without its closing bracket, and hidden member or "". The reply has
+# an ``AppendOutcome`` for each.
 SCRIPT = """
 local outcomes, n = {}, 0
 local ending, names = ']', cjson.decode(ARGV[6])
@@ -53,7 +56,7 @@ if stored then
   if next(carried) then ending = ',' .. cjson.encode(carried) .. ']' end
 end
 local newest = tonumber(redis.call('ZREVRANGE', KEYS[4], 0, 0, 'WITHSCORES')[2]) or 0
-for at = 9, #ARGV, 5 do
+for at = 10, #ARGV, 5 do
   n = n + 1
   outcomes[n] = 0
   for which = 1, 3 do
@@ -82,9 +85,11 @@ for at = 9, #ARGV, 5 do
   end
 end
 for which = 1, 3 do redis.call('EXPIRE', KEYS[which], ARGV[5]) end
+if ARGV[9] == '0' then redis.call('PERSIST', KEYS[4])
+else redis.call('EXPIRE', KEYS[4], ARGV[9]) end
 if redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -ARGV[1] - 1) > 0 then
   for i = 1, n do
-    local is_kept = redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 6])
+    local is_kept = redis.call('ZSCORE', KEYS[4], ARGV[5 * i + 7])
     if outcomes[i] ~= 1 and not is_kept then outcomes[i] = 2 end
   end
 end
@@ -102,18 +107,34 @@ class AppendOutcome(IntEnum):
     OUT_OF_ORDER = 3  # inserted by its time: the user already had a newer event
 
 
+@dataclass(frozen=True, slots=True)
+class KeyLifetimes:
+    """Seconds after a user's last event until keys of the user expire."""
+
+    event_ids: int = MARK_TTL
+    history: int = 0  # 0: never
+
+    @classmethod
+    def of_days(cls, event_ids: int, history: int) -> "KeyLifetimes":
+        return cls(event_ids * DAY, history * DAY)
+
+
+DEFAULT_LIFETIMES = KeyLifetimes()
+
+
 def marks_keys(prefix: str, user: str) -> list[str]:
     """Return the keys of the sets of a user's accepted event ids, newest first."""
     return [user_key(prefix, user, part) for part in MARK_PARTS]
 
 
-async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom passed
+async def append_events(  # noqa: PLR0913, PLR0917 - the last four are seldom passed
     store: Store,
     prefix: str,
     events: Sequence[Event],
     limit: int = MAX_STORED_EVENTS,
     stream_limit: int = STREAM_LIMIT,
     attribute_names: Sequence[str] = (),
+    lifetimes: KeyLifetimes = DEFAULT_LIFETIMES,
 ) -> list[AppendOutcome]:
     """Write events to their users' histories and to the stream, in one round trip.
 
@@ -128,6 +149,7 @@ async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom p
         limit: newest events that each history keeps.
         stream_limit: entries that the stream keeps, about.
         attribute_names: attributes of the user to add to the stream entries.
+        lifetimes: when keys of users without new events expire.
 
     Returns:
         The outcome of each event, in the order of ``events``.
@@ -141,11 +163,12 @@ async def append_events(  # noqa: PLR0913, PLR0917 - the last three are seldom p
     for position, event in enumerate(events):
         by_user.setdefault(event.user, []).append(position)
     names = orjson.dumps(list(attribute_names))
-    bounds = (limit, stream_limit, MAX_MARKS, MAX_HIDDEN, MARK_TTL, names, MAX_ANNOUNCED)
+    counts = (limit, stream_limit, MAX_MARKS, MAX_HIDDEN)
+    bounds = (*counts, lifetimes.event_ids, names, MAX_ANNOUNCED)
     runs = []
     for user, positions in by_user.items():
         parts = (part for n in positions for part in _arguments(events[n]))
-        runs.append((*_keys(prefix, user), *bounds, user_digest(user), *parts))
+        runs.append((*_keys(prefix, user), *bounds, user_digest(user), lifetimes.history, *parts))
     first, *others = runs  # EVAL stores the script on the server, so that EVALSHA can name it
     by_hash = [("EVALSHA", SHA, *run) for run in others]
     replies = await store.pipeline("append", [("EVAL", SCRIPT, *first), *by_hash])

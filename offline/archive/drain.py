@@ -7,6 +7,7 @@ ids in the names of the files.
 
 import itertools
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from offline.data.errors import DataError
 log = logging.getLogger(__name__)
 
 CONSUMER = "archiver"  # one at a time: the archive's folder is locked
+DAY = 86_400  # seconds
 TRIM_BATCH = 1_000  # entries that one step of trimming reads
 MIN_REDIS_VERSION = 7  # major: from it on, the server counts the entries that a group has read
 
@@ -47,6 +49,7 @@ class Drain:
     stream: ArchivedStream
     files: StreamFiles
     keep: int  # entries that the stream keeps for the workers
+    days: int = 0  # that entries are kept, in the archive and in the stream; 0: for ever
     counts: ArchiveCounts = field(default_factory=ArchiveCounts)
     _archived: IdRanges = field(init=False)
     _recent: RecentKeys = field(default_factory=RecentKeys, init=False)
@@ -75,6 +78,20 @@ class Drain:
     def merge(self, today: str) -> None:
         self.files.merge(today=today)
         self._archived = IdRanges(self.files.files())
+
+    def remove_old(self, now: float) -> int:
+        """Remove days that are kept no longer; return how many files there were.
+
+        The stream is trimmed first. Its entries of these days are in the archive by then.
+        """
+        if not self.days:
+            return 0
+        day = day_of(f"{int((now - self.days * DAY) * 1000)}-0")
+        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+        self.client.xtrim(self.key, minid=int(start.timestamp() * 1000), approximate=False)
+        removed = self.files.remove_before(day)
+        self._archived = IdRanges(self.files.files())
+        return removed
 
     def _join_group(self) -> None:
         group = self._group()
@@ -154,11 +171,26 @@ class Drain:
 
 
 def build_drains(
-    client: redis.Redis, prefix: str, folder: Path, keep: dict[str, int]
+    client: redis.Redis,
+    prefix: str,
+    folder: Path,
+    keep: Mapping[str, int],
+    days: Mapping[str, int],
 ) -> list[Drain]:
-    """Return the drains of all streams; ``keep`` is how many entries each stream keeps, by name."""
+    """Return the drains of all streams.
+
+    By name of the stream, ``keep`` is how many entries it keeps, and ``days`` for how long the
+    archive and the stream keep an entry, 0 for ever.
+    """
     return [
-        Drain(client, prefix, stream, StreamFiles(folder / stream.name, stream), keep[stream.name])
+        Drain(
+            client,
+            prefix,
+            stream,
+            StreamFiles(folder / stream.name, stream),
+            keep[stream.name],
+            days[stream.name],
+        )
         for stream in STREAMS
     ]
 
@@ -187,6 +219,8 @@ class ArchiveRounds:
 
     def _merge(self, drain: Drain, today: str) -> None:
         try:
+            if removed := drain.remove_old(time.time()):
+                log.info("removed %d old files of %s", removed, drain.stream.name)
             drain.merge(today)
         except (OSError, DataError, pl.exceptions.PolarsError) as error:
             log.warning("the files of %s cannot be merged now: %s", drain.stream.name, error)

@@ -6,6 +6,7 @@ whose range lies within that of another one is left over from an interrupted mer
 
 import logging
 import os
+import shutil
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -160,6 +161,15 @@ class StreamFiles:
             for name, kind in columns.items()
         )
 
+    def remove_before(self, day: str) -> int:
+        """Remove the files of the days before ``day``; return how many there were."""
+        removed = 0
+        for folder in self.folder.glob("day=*"):
+            if folder.name < f"day={day}":
+                removed += len(list(folder.glob("*.parquet")))
+                shutil.rmtree(folder)
+        return removed
+
     def _groups(self, today: str, max_size: int) -> Iterator[list[ArchiveFile]]:
         """Yield the files to merge with one another: of one day, and not too large together."""
         for folder, of_day in groupby(self.files(), key=lambda file: file.path.parent):
@@ -187,7 +197,6 @@ class StreamFiles:
 def write_parquet(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """Write a file whole or not at all; it survives a power cut."""
     temporary = path.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)  # of an interrupted write
     create_private_file(temporary)
     table.lazy().sink_parquet(temporary, compression="zstd")
     with temporary.open("rb") as file:

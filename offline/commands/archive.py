@@ -104,11 +104,9 @@ def _rounds(settings: Settings, *, start: bool = True) -> Iterator[ArchiveRounds
         open_client(url) as client,
     ):
         require_version(client.info("server"))
-        yield ArchiveRounds(
-            url,
-            client,
-            build_drains(client, settings.key_prefix, archive_folder(settings.out), keep),
-        )
+        place = settings.key_prefix, archive_folder(settings.out)
+        drains = build_drains(client, *place, keep, settings.archive_retention)
+        yield ArchiveRounds(url, client, drains)
 
 
 def purge_erased(client: redis.Redis, settings: Settings) -> int:

@@ -212,3 +212,15 @@ def test_a_change_that_a_worker_does_not_confirm_is_not_acknowledged(shop, new, 
         link.hdel(key, silent)
     service.confirm_timeout = CONFIRM_TIMEOUT
     assert shop.client.delete(f"/items/{new}").status_code == 204
+
+
+def test_the_records_of_changed_items_are_bounded_and_deletions_are_not(trained, redis_url):
+    settings = leisurely(out=trained, redis_url=redis_url, item_limit=2)
+    with hosted(settings) as service:
+        for item in ("n1", "n2"):
+            assert service.client.put(f"/items/{item}", json={"title": item}).is_success
+        refused = service.client.put("/items/n3", json={"title": "One more"})
+        assert refused.status_code == 507
+        assert "item_limit is 2" in refused.text
+        assert service.client.put("/items/n1", json={"title": "Changed"}).is_success
+        assert service.client.delete("/items/i1").status_code == 204

@@ -297,3 +297,21 @@ def test_an_archiver_finds_the_embedded_server_of_a_service(tmp_path):
     assert ids(archive_folder(settings.out)) == named(1)
     archive(settings, once=True)  # nobody runs it: it is started
     assert ids(archive_folder(settings.out)) == named(1)
+
+
+def test_days_that_are_kept_no_longer_leave_the_archive_and_the_stream(client, prefix, tmp_path):
+    add(client, prefix, 1, at=10 * DAY)
+    add(client, prefix, 2, at=11 * DAY)
+    add(client, prefix, 3, at=12 * DAY)
+    one = drain(client, prefix, tmp_path)
+    one.run()
+    now = 12.5 * DAY / 1000
+    assert one.remove_old(now) == 0  # for ever
+    one.days = 1
+    assert one.remove_old(now) == 1
+    assert ids(tmp_path) == named(2, 3)
+    assert client.xlen(events_key(prefix)) == 2
+    one.keep = 0
+    one.trim()  # what is left is still known as archived
+    assert client.xlen(events_key(prefix)) == 0
+    assert drain(client, prefix, tmp_path).run() == 0

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from app.event_weights import EventWeights
 from app.state.event_codec import Event
-from app.state.event_writer import MARK_TTL, MAX_MARKS, AppendOutcome, append_events, marks_keys
+from app.state.event_writer import (
+    MARK_TTL,
+    MAX_MARKS,
+    AppendOutcome,
+    KeyLifetimes,
+    append_events,
+    marks_keys,
+)
 from app.state.stream_consumer import StreamConsumer
 from app.state.user_store import history_key
 from tests.state import IDS, counters, store, url
@@ -134,3 +141,12 @@ async def test_an_event_older_than_all_that_a_full_history_keeps_is_still_counte
 async def test_all_keys_may_be_put_on_one_node_of_a_cluster():
     keys = [*marks_keys("{t}", "u{x}"), history_key("{t}", "u{x}"), "{t}:events"]
     assert {key.partition("}")[0] for key in keys} == {"{t"}
+
+
+async def test_keys_of_a_user_without_new_events_expire_by_the_settings(store):
+    lifetimes = KeyLifetimes.of_days(event_ids=2, history=7)
+    await append_events(store, "t", [event(1)], lifetimes=lifetimes)
+    assert 0 < await store.command("TTL", marks_keys("t", "u")[0]) <= 2 * 86_400
+    assert 6 * 86_400 < await store.command("TTL", history_key("t", "u")) <= 7 * 86_400
+    await append_events(store, "t", [event(2)])
+    assert await store.command("TTL", history_key("t", "u")) == -1
