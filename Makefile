@@ -6,7 +6,7 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv demo train serve test test-unit check lint-fix load bench quality docs compose-verify clean
+.PHONY: help venv demo train serve test test-unit check lint-fix load bench api-fuzz quality docs compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -65,6 +65,9 @@ load: .venv/.all | $(OUT)/current ## load test: closed and open loop, about 40 s
 bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its minimum, and a catalogue of 100,000 items
 	@$(BIN)/python -m benchmarks.request_cost.bench --out $(OUT)
 	@exec $(BIN)/python -m benchmarks.scale.run --made-up 100000 --rankers $(OUT) --seconds 2
+
+api-fuzz: .venv/.all | $(OUT)/current ## 10,000 generated requests to every route, about 10 min
+	@exec $(BIN)/python -m benchmarks.api_fuzz --out $(OUT)
 
 # The libraries that the funnel is compared with. Their pins are for Python 3.11 and clash, so
 # there are two environments. torch is installed first, because its CUDA build has several GB.

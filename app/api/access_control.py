@@ -129,6 +129,11 @@ class SecurityHeaders:
         await self._app(scope, receive, secured)
 
 
+BOUNDS = {  # what every route may answer, see app.process.bounded_protocol
+    "400": "This is not HTTP, or the address is too long.",
+    "408": "The request did not arrive in time.",
+    "431": "The headers are too large.",
+}
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -136,7 +141,7 @@ SCHEMES = {
 
 
 def describe_security(app: FastAPI) -> None:
-    """Add the two ways to send a key, and the role that each operation needs, to OpenAPI."""
+    """Add to OpenAPI how to send a key, the role of each operation, and the bounds of requests."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema:
@@ -147,6 +152,11 @@ def describe_security(app: FastAPI) -> None:
         schema.setdefault("components", {})["securitySchemes"] = SCHEMES
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
+                for status, text in BOUNDS.items():
+                    operation["responses"].setdefault(status, {"description": text})
+                if "requestBody" in operation:
+                    too_large = {"description": "The body is too large."}
+                    operation["responses"].setdefault("413", too_large)
                 if path in OPEN_PATHS:
                     operation["security"] = [{}, *({name: []} for name in SCHEMES)]
                     continue

@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from app.api.routes import allowed_methods
 from app.event_types import find_event_type
 from app.event_weights import EventWeights
 
@@ -35,6 +36,7 @@ CODES = {
     503: "unavailable",
     507: "full",
 }
+METHOD_NOT_ALLOWED = 405
 MAX_FAULTS = 20  # that an answer lists
 
 
@@ -122,9 +124,13 @@ def install(app: FastAPI) -> None:
         return refusal_response(RefusalError.of(faults))
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, fault: HTTPException) -> Response:
+    async def http(request: Request, fault: HTTPException) -> Response:
+        if isinstance(fault.__cause__, ValueError):  # of FastAPI, when it reads the body
+            return error_response(422, "the body is not JSON: write it in UTF-8")
         response = error_response(fault.status_code, str(fault.detail))
-        response.headers.update(fault.headers or {})  # such as Allow
+        response.headers.update(fault.headers or {})
+        if fault.status_code == METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(allowed_methods(app, request.url.path))
         return response
 
     @app.exception_handler(RefusalError)

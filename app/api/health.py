@@ -3,6 +3,7 @@
 import asyncio
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from app.api.access_control import Caller
 from app.api.endpoint import json_response, service_of
@@ -43,7 +44,7 @@ async def readyz(http: Request) -> Response:
     return json_response(body, 200 if is_ready else 503)
 
 
-@router.get("/metrics", summary="Prometheus metrics")
+@router.get("/metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
 async def metrics(http: Request) -> Response:
     """Return all workers' metrics as Prometheus text."""
     text = await asyncio.to_thread(service_of(http).metrics.scrape)

@@ -6,7 +6,7 @@ time that the edge takes. The routes answer everything else, and describe the in
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import time
@@ -14,10 +14,8 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-import fastapi.routing
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
-from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
@@ -26,6 +24,7 @@ from app.api.errors import Fault, RefusalError, refusal_response, require_config
 from app.api.explanations import explain_missing_item
 from app.api.paging import PageTokenError, decode_page_token
 from app.api.response import AnswerBody, render_answer
+from app.api.routes import iterate_routes
 from app.api.schemas import (
     MAX_EXCLUSIONS,
     MAX_SCENE_LENGTH,
@@ -76,10 +75,6 @@ async def recommend_session(http: Request, body: RecommendBody) -> Response:
 
 
 PATH = "/recommend"
-# Newer versions of FastAPI keep an included router as one route.
-iterate_routes: Callable[[Sequence[BaseRoute]], Iterable[Any]] = getattr(
-    fastapi.routing, "iter_route_contexts", iter
-)
 
 
 class PlainQueries:

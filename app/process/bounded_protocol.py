@@ -20,6 +20,7 @@ MAX_HEADERS = 100
 MAX_DISCARDED_BYTES = 2**20  # of a body that is still arriving after its answer
 MAX_PIPELINED = 16  # requests that a client sends before it has the answers
 REFUSALS = {
+    400: ("bad_request", "this is not a request of HTTP/1.1, or its address is too long"),
     408: ("timeout", "the request did not arrive in time; send it again"),
     431: (
         "headers_too_large",
@@ -96,12 +97,12 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         self._unparsed = self._discarded = 0
-        self._has_headers = True
         if self.transport.is_closing():
             return
         self._wait(self._times.body)
         self._open.set_busy(self)
-        super().on_headers_complete()
+        super().on_headers_complete()  # raises if the address cannot be read
+        self._has_headers = True
 
     @override
     def on_body(self, body: bytes) -> None:
@@ -142,6 +143,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._deadline = None
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400)
 
     def close_idle(self) -> None:
         """Close the connection, which has no request, to make room for another."""

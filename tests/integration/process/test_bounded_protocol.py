@@ -124,6 +124,17 @@ def test_headers_have_bounds(patient, head):
     assert is_served(patient)
 
 
+@pytest.mark.parametrize("request_line", [b"GET http://[ HTTP/1.1", b"nonsense"])
+def test_what_is_not_http_is_refused_in_the_shape_of_all_errors(patient, request_line):
+    with connected(patient) as link:
+        link.sendall(GET + b"\r\n")  # an answer before must not be taken for one to what follows
+        assert link.recv(12) == b"HTTP/1.1 200"
+        link.sendall(request_line + b"\r\n\r\n")
+        answer = read_all(link)
+    assert b"HTTP/1.1 400" in answer
+    assert b'"code":"bad_request"' in answer
+
+
 def test_headers_up_to_the_bounds_are_read(patient):
     lines = b"".join(b"a%d: b\r\n" % n for n in range(MAX_HEADERS - 2))
     assert exchange(patient, GET + lines + b"connection: close\r\n\r\n").startswith(b"HTTP/1.1 200")
