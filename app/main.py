@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
 from app.access.key_ring import KeyRing
 from app.access.loopback import LOOPBACK_NAMES
@@ -27,7 +28,13 @@ from app.api import (
 )
 from app.api.access_control import AccessControl, SecurityHeaders, describe_security
 from app.api.body_bounds import BodyLimit
-from app.api.middleware import AdmissionControl, ArrivalTiming, EncodedSlashes
+from app.api.hang_up import HangUp, answer_nobody
+from app.api.middleware import (
+    FUNNEL_ROUTES,
+    AdmissionControl,
+    ArrivalTiming,
+    EncodedSlashes,
+)
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming
@@ -86,6 +93,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     app.add_middleware(recommend.PlainQueries)
     app.add_middleware(BodyLimit)
     app.add_middleware(AdmissionControl)
+    app.add_middleware(HangUp, paths=frozenset(FUNNEL_ROUTES))
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(EncodedSlashes)
     keys = settings.key_ring()
@@ -106,6 +114,7 @@ def add_routes(app: FastAPI) -> FastAPI:
     """Add all routes, and the form of errors; return the application."""
     describe_security(app)
     errors.install(app)
+    app.add_exception_handler(ClientDisconnect, answer_nobody)
     for resource in RESOURCES:
         app.include_router(resource.router)
     return app

@@ -22,8 +22,10 @@ async def healthz() -> dict[str, str]:
 async def readyz(http: Request) -> Response:
     """Answer whether a bundle is in service, verified and warmed up, and what is wrong with it.
 
-    `trained` is false while nothing has been trained. Lists then hold new, popular and similar
-    items.
+    `redis` is about reads. `writes` is `refused` while Redis answers and takes nothing: lists go
+    on, and events are answered with 503. `fallback` is true while the last good bundle is served
+    instead of the one that `current` names. `draining` is true after SIGTERM. `trained` is false
+    while nothing has been trained. Lists then hold new, popular and similar items.
     """
     service = service_of(http)
     deployment = service.deployment
@@ -38,8 +40,9 @@ async def readyz(http: Request) -> Response:
         "trained": bool(deployment and not deployment.bundle.manifest.is_starter),
         "refused": service.refusal,
         "fallback": service.is_fallback,
-        "warnings": list(service.drift_monitor.alerts),
+        "warnings": [*service.drift_monitor.alerts, *service.store_health.alerts],
         "redis": "down" if service.store.breaker.is_open else "ok",
+        "writes": service.store_health.writes,
     }
     return json_response(body, 200 if is_ready else 503)
 

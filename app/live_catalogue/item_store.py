@@ -10,6 +10,7 @@ Stored names: the hash is ``{prefix}:{items}:told``, the stream ``{prefix}:{item
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +19,7 @@ import orjson
 from app.contracts import StageError
 from app.live_catalogue.live_items import ItemRecord
 from app.state.confirmations import WORKER_TIMEOUT, Confirmations
+from app.state.refused_writes import WriteRefusedError
 from app.state.store import CommandPart, Store
 from app.state.streams import StreamEntry, follow_streams
 
@@ -174,7 +176,8 @@ class ItemStore:
             ("HSETNX", self._items_key, item.item_id, orjson.dumps(asdict(item))) for item in lost
         ]
         if commands:
-            await connection.pipeline("items", commands)
+            with suppress(WriteRefusedError):  # tried again after the next failure
+                await connection.pipeline("items", commands)
 
     async def _restore_not_shown(self, connection: Store, stored: set[str]) -> None:
         """Write the preloaded records that the store lacks, for all workers."""

@@ -90,6 +90,12 @@ FAMILIES = (
         "histogram", "redis_seconds", "Time of one round trip to Redis.", ("command", "outcome")
     ),
     Family(
+        "gauge",
+        "writes_refused",
+        "1 while Redis answers and refuses to write: it is full, read-only, or its disk fails.",
+        merge="livemax",
+    ),
+    Family(
         "counter",
         "events",
         "Events, one outcome each. Stored: `accepted`; `out_of_order`, older than the user's "

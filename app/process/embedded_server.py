@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -77,6 +78,7 @@ def embedded_server(folder: Path, timeouts: ServerTimeouts = DEFAULT_TIMEOUTS) -
         socket_path = private / "valkey.sock"
 
         def start() -> ServerProcess:
+            private.mkdir(mode=0o700, exist_ok=True)  # cleaners of temporary files remove it
             return ServerProcess.start(folder, socket_path, lock, timeouts)
 
         server = start()
@@ -100,6 +102,7 @@ class _Keeper(threading.Thread):
         self._server = server
         self._start_another = start
         self._stopping = threading.Event()
+        self._started_at = -inf  # the first server has answered already
 
     def stop(self) -> None:
         """End the thread, then the server."""
@@ -112,8 +115,13 @@ class _Keeper(threading.Thread):
         pause = POLL_INTERVAL
         while not self._stopping.wait(pause):
             status = self._server.exit_status()
-            if status is None:
+            if status is None and (self._server.has_socket() or self._is_starting()):
                 pause = POLL_INTERVAL
+                continue
+            if status is None:
+                log.warning("the socket of the embedded Valkey server is lost: it is restarted")
+                self._server.end()
+                self._restart()
                 continue
             log.warning(
                 "the embedded Valkey server ended with status %d and is restarted; "
@@ -124,10 +132,15 @@ class _Keeper(threading.Thread):
             self._restart()
             pause = min(2 * pause, MAX_PAUSE)
 
+    def _is_starting(self) -> bool:
+        """Return whether a server that was just started may not have made its socket yet."""
+        return time.monotonic() < self._started_at + DEFAULT_TIMEOUTS.start
+
     def _restart(self) -> None:
         self._server.release()
         try:
             self._server = self._start_another()
+            self._started_at = time.monotonic()
         except (OSError, ServerError) as error:
             log.error("the embedded Valkey server cannot be restarted: %s", error)  # noqa: TRY400
 

@@ -132,6 +132,10 @@ class ServerProcess:
         """Return the exit status of the process, negative for a signal; None while it runs."""
         return self._process.poll()
 
+    def has_socket(self) -> bool:
+        """Return whether the socket exists that clients connect to. Others may have removed it."""
+        return self._socket_path.is_socket()
+
     def end(self) -> None:
         """Stop the server, which first writes its data; kill it when that takes too long."""
         self._process.terminate()
@@ -160,9 +164,10 @@ class ServerProcess:
         while not self._answers():
             if self.exit_status() is not None or time.monotonic() > deadline:
                 self.end()
+                line = self.last_log_line()
                 raise ServerError(
-                    f"the embedded Valkey server did not start: {self.last_log_line()}; its log "
-                    f"is {self._log}; set REDIS_URL to use another server"
+                    f"the embedded Valkey server did not start: {line}; its log is {self._log}; "
+                    f"{_remedy(line, self._log.parent)}"
                 )
             time.sleep(0.01)
 
@@ -183,3 +188,19 @@ class ServerProcess:
                 return connection.recv(64).startswith(b"+PONG")
         except OSError:
             return False
+
+
+def _remedy(log_line: str, folder: Path) -> str:
+    """Return what to do about the last line that a server logged before it ended."""
+    line = log_line.lower()
+    if "append only file" in line or "aof" in line:
+        return (
+            f"the file of writes in {folder / 'appendonlydir'} is damaged: copy the folder, then "
+            "repair the file with `valkey-check-aof --fix`, which removes everything from the "
+            "damage on, or restore a backup"
+        )
+    if "no space left" in line:
+        return f"free space on the disk of {folder}"
+    if "read-only file system" in line or "permission denied" in line:
+        return f"let this account write to {folder}, or choose another folder with --out"
+    return "set REDIS_URL to use another server"

@@ -35,6 +35,7 @@ from app.service.answering import (
 from app.service.deployment import Deployment, Explain
 from app.service.erasure_runner import ErasureRunner
 from app.service.rollout import DEFAULT_TIMING, Rollout, RolloutTiming
+from app.service.store_health import StoreHealth
 from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
 from app.state.erasure_journal import ErasureJournal
@@ -69,6 +70,7 @@ class Service:
         self.exclusions = SharedExclusions(self.writer, prefix)
         self.erasure_journal = ErasureJournal(settings.state_folder, prefix)
         self.erasures = ErasureRunner(self.writer, prefix, self.erasure_journal, self.exclusions)
+        self.store_health = StoreHealth(self.writer, prefix, self.exclusions, metrics)
         self.impressions = ImpressionWriter(self.writer, prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.recently_shown_limit = settings.shown_memory()
@@ -209,6 +211,7 @@ class Service:
             if self.deployment:
                 await self._report(self.deployment)
             await self.follow_archiver()
+            await self.store_health.check_writes()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.reload_seconds):
                     await self._reload.wait()

@@ -14,6 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.contracts import StageError
+from app.state.refused_writes import WriteRefusedError
 from app.state.store import Store
 from app.state.streams import parse_id
 
@@ -31,8 +32,12 @@ class Confirmations:
         self._timeout = timeout
 
     async def confirm(self, link: Store, position: bytes) -> None:
-        """Write that this worker has applied all changes up to a position of the stream."""
-        await link.command("HSET", self._key, self.name, b"%s %.3f" % (position, time.time()))
+        """Write that this worker has applied all changes up to a position of the stream.
+
+        A server that refuses to write takes no changes either, so the worker goes on reading.
+        """
+        with suppress(WriteRefusedError):
+            await link.command("HSET", self._key, self.name, b"%s %.3f" % (position, time.time()))
 
     async def deregister(self) -> None:
         """Remove this worker from those that must confirm."""

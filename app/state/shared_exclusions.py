@@ -16,6 +16,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +27,7 @@ from app.state.confirmations import WORKER_TIMEOUT, Confirmations
 from app.state.erasure_journal import ErasedTimes
 from app.state.kept_file import keep_written, kept_path, kept_paths
 from app.state.last_known import LastKnownReplies, RawReply
+from app.state.refused_writes import WriteRefusedError
 from app.state.store import CommandPart, Store
 from app.state.streams import StreamEntry, follow_streams, parse_id, seconds_of
 from app.state.user_store import (
@@ -65,6 +67,7 @@ class SharedExclusions:
         self.loaded = asyncio.Event()  # set once the store's set has been read
         self.change_count = 0  # entries of the stream that were applied
         self.generation = b""  # of the store's data; b"": no store has been seen yet
+        self.lost_since: float | None = None  # unix seconds; None: no data of users is missing
         self.workers = Confirmations(store, f"{exclusions_key(prefix)}:workers", worker_timeout)
         self.changed = asyncio.Event()  # set when the content of the file has changed
         self._prefix = prefix
@@ -178,17 +181,20 @@ class SharedExclusions:
             ("XREVRANGE", self._log_key, "+", "-", "COUNT", 1),
             ("SMEMBERS", exclusions_key(prefix)),
         ]
-        (generation, _, changes), oldest, newest, stored = await connection.pipeline(
+        (generation, lost_since, changes), oldest, newest, stored = await connection.pipeline(
             "exclusions", read
         )
         if generation != self.generation or int(changes or 0) < self.stored_changes:
             await self._begin_generation(connection)
             offset = STREAM_START
         self.stored_changes = int(changes or 0)
+        self._note_loss(lost_since)
         if lost := self._members.difference(stored):
-            await connection.command("SADD", exclusions_key(prefix), *lost)
+            with suppress(WriteRefusedError):  # this worker knows them
+                await connection.command("SADD", exclusions_key(prefix), *lost)
         self._add(stored)
-        await self._share_erased(connection)
+        with suppress(WriteRefusedError):  # this worker knows them
+            await self._share_erased(connection)
         if not self.loaded.is_set():  # nothing was remembered before
             offset = newest[0][0] if newest else STREAM_START
         elif oldest and parse_id(oldest[0][0]) > parse_id(offset):
@@ -209,7 +215,8 @@ class SharedExclusions:
 
     async def after_read(self, connection: Store, _longest: int) -> None:
         """Confirm what was read. A server that restarted in between can have lost its data."""
-        generation, _, changes = await connection.command("MGET", *self._state_keys)
+        generation, lost_since, changes = await connection.command("MGET", *self._state_keys)
+        self._note_loss(lost_since)
         if generation != self.generation or int(changes or 0) < self.stored_changes:
             await self.prepare(connection)
         self.stored_changes = max(self.stored_changes, int(changes or 0))
@@ -222,12 +229,15 @@ class SharedExclusions:
     async def _begin_generation(self, connection: Store) -> None:
         """Write or take over the generation of the store's data; restore what this worker knows."""
         prefix, key = self._prefix, generation_key(self._prefix)
-        await connection.command("SET", key, uuid4().hex, "NX")
-        generation: bytes = await connection.command("GET", key)
+        generation: bytes | None = await connection.command("GET", key)
+        if generation is None:
+            await connection.command("SET", key, uuid4().hex, "NX")
+            generation = await connection.command("GET", key) or b""
         if self.generation and (self._members or self.last_known.has_data):
             log.error(
                 "Redis at %s has lost the data of users, or is another server: until they are "
-                "restored, lists leave out all that anybody has hidden or blocked",
+                "restored, lists leave out all that anybody has hidden or blocked. Restore a "
+                "backup, or accept the loss with `recfunnel accept-loss`",
                 connection.address,
             )
             await connection.command("SET", lost_key(prefix), time.time(), "NX")
@@ -272,6 +282,9 @@ class SharedExclusions:
                 commands += restoring_commands(self._prefix, user, reply)
                 commands.append(("SET", restored_key(self._prefix, user), generation))
             await connection.pipeline("restore", commands)
+
+    def _note_loss(self, lost_since: bytes | None) -> None:
+        self.lost_since = float(lost_since) if lost_since else None
 
     def _add(self, members: Sequence[bytes]) -> None:
         n_before = len(self._members)

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from app.contracts import StageError
 from app.state.redis_url import public_address
+from app.state.refused_writes import describe_refusal
 from app.state.shared_connection import SharedConnection, TooManyOwedError
 
 
@@ -132,6 +133,7 @@ class Store:
 
         Raises:
             StageError: no reply, an error as the reply, or the breaker is open.
+            WriteRefusedError: the server reads, and refuses to write.
         """
         return (await self._round_trip(name, _pack((name, *arguments)), 1))[0]
 
@@ -185,7 +187,8 @@ class Store:
             ) from None
         except ResponseError as error:
             outcome = "refused"
-            raise StageError(f"Redis at {self.address} refused {name}: {error}") from None
+            refusal = f"Redis at {self.address} refused {name}: {error}"
+            raise describe_refusal(refusal, error) from None
         except (RedisError, OSError) as error:
             outcome = "down"
             raise StageError(

@@ -81,6 +81,18 @@ def erase(
         run(settings(out=out), user)
 
 
+@app.command("accept-loss")
+def accept_loss_command(out: Out = None) -> None:
+    """Accept that Redis has lost data of users, when there is no backup to restore.
+
+    Until then, lists of users whose data is missing leave out all that anybody has hidden.
+    """
+    with errors_as_sentences():
+        from offline.commands.accept_loss import accept_loss  # noqa: PLC0415 - slow to import
+
+        accept_loss(settings(out=out))
+
+
 @app.command()
 def replay(
     request_id: Annotated[

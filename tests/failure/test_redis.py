@@ -11,7 +11,8 @@ import redis
 
 from app.process.server_process import find_binary
 from app.service.rollout import RolloutTiming
-from app.state.user_store import lost_key
+from app.settings import Settings
+from offline.commands.accept_loss import accept_loss
 from tests.serving import hosted, leisurely, running, until
 from tests.world import seen_by
 
@@ -211,7 +212,7 @@ def test_nothing_hidden_or_blocked_is_shown_whatever_happens_to_redis(out, serve
             assert all("history" in dict(missing(each)) for each in answers["u2"])
         assert put_blocked(served, "u5", []).status_code == 503
         server.start()  # empty
-        check_restarted_empty(served, server, forbidden)
+        check_restarted_empty(served, server, forbidden, out)
     server.kill()
     with running(out, ready=False, REDIS_URL=server.url, **brief) as served:  # the file is left
         until(served.is_ready, 60)
@@ -232,7 +233,7 @@ def check_hung(served, server, forbidden):
     until(lambda: is_answered_by_the_store(ask_together(served, forbidden)["u2"]), SOON)
 
 
-def check_restarted_empty(served, server, forbidden):
+def check_restarted_empty(served, server, forbidden, out):
     until(lambda: is_answered_by_the_store(ask_together(served, forbidden)["u2"]), SOON)
     until(lambda: not any(map(missing, ask_together(served, forbidden)["u1"])), SOON)
     stranger = served.recommend("u9")
@@ -241,8 +242,9 @@ def check_restarted_empty(served, server, forbidden):
     restored = served.client.get("/users/u1/blocked").json()["items"]
     assert set(restored) < forbidden["u1"]
     assert len(restored) == 3
-    with redis.Redis.from_url(server.url) as link:  # the operator accepts the loss
-        assert link.delete(lost_key("recfunnel")) == 1
+    warnings = served.client.get("/readyz").json()["warnings"]
+    assert any("accept the loss with `recfunnel accept-loss`" in warning for warning in warnings)
+    accept_loss(Settings(out=out, redis_url=server.url))
     until(lambda: not missing(served.recommend("u9")), SOON)
 
 

@@ -352,6 +352,7 @@ def test_a_service_with_a_bundle_is_alive_and_ready(api):
         "fallback": False,
         "warnings": [],
         "redis": "ok",
+        "writes": "ok",
     }
 
 

@@ -130,6 +130,21 @@ def test_a_killed_server_comes_back_on_the_same_socket_with_its_data(tmp_path, c
     assert "ended with status -9 and is restarted" in caplog.text
 
 
+@pytest.mark.parametrize("lost", ["the socket", "its folder"])
+def test_a_lost_socket_comes_back_with_the_data(tmp_path, lost, caplog):
+    with embedded_server(tmp_path) as url:
+        with client(url) as link:
+            link.set("k", "v")
+        folder = socket_folder(url)
+        (folder / "valkey.sock").unlink()
+        if lost == "its folder":
+            folder.rmdir()
+        until(lambda: answers(url))
+        with client(url) as link:
+            assert link.get("k") == "v"
+    assert "the socket of the embedded Valkey server is lost" in caplog.text
+
+
 def test_a_healthy_server_is_not_restarted(tmp_path):
     with embedded_server(tmp_path) as url:
         pid = server_pid(url)
@@ -224,7 +239,7 @@ def test_a_damaged_folder_is_refused_with_the_last_line_of_the_servers_log(tmp_p
     last = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
     last.write_bytes(b"nonsense\r\n" + last.read_bytes())
     with (
-        pytest.raises(ServerError, match=r"did not start: .*; its log is"),
+        pytest.raises(ServerError, match=r"did not start: .*; its log is .*valkey-check-aof --fix"),
         embedded_server(tmp_path),
     ):
         pass
