@@ -365,6 +365,11 @@ class Settings(BaseSettings):
         }
 
     @property
+    def private_folder(self) -> Path:
+        """The folder of the copies of bundles that the workers map."""
+        return (self.state or self.out) / "private"
+
+    @property
     def request_log_limit(self) -> int:
         """The largest number of answers that the request log keeps, archived or not."""
         return max(self.served_limit, self.served_backlog)

@@ -2,9 +2,9 @@
 
 A process that reads a mapped page beyond the end of its file is killed (SIGBUS). A file that is
 truncated or overwritten in place, by ``cp`` or ``rsync --inplace``, would so end all workers at
-once. They therefore map a copy in ``private/``, beside ``bundles/``, which only this account can
-read. File systems with reflinks copy without using space. Where the folder cannot be written, or
-is full, the original files are mapped.
+once. They therefore map a copy in a folder ``private/``, which only this account can read. File
+systems with reflinks copy without using space. Where the folder cannot be written, or is full, the
+original files are mapped.
 """
 
 import fcntl
@@ -23,7 +23,6 @@ from app.bundle.verification import record_path, verify_files_once
 
 log = logging.getLogger(__name__)
 
-PRIVATE_FOLDER = "private"
 DRAFT_PREFIX = ".draft-"  # a copy that is being made, or that a killed process left
 MAX_COPIED = 2**30  # bytes copied in one system call
 
@@ -57,8 +56,8 @@ class LoadedBundle:
     damage: str | None  # what is wrong with the original; None: nothing
 
 
-def load_for_service(folder: Path) -> LoadedBundle:
-    """Verify the bundle in ``folder``, copy it once a machine, and map the copy.
+def load_for_service(folder: Path, private: Path) -> LoadedBundle:
+    """Verify the bundle in ``folder``, copy it to ``private`` once a machine, and map the copy.
 
     A copy that was verified earlier is used although the original is damaged by now.
 
@@ -67,7 +66,7 @@ def load_for_service(folder: Path) -> LoadedBundle:
     """
     original = FolderState.of(folder)
     damage = find_damage(folder)
-    copy = private_folder(folder)
+    copy = private / BUNDLES_FOLDER / folder.name
     if damage is None or copy.is_dir():
         try:
             if damage is None:
@@ -99,14 +98,9 @@ def find_damage(folder: Path) -> str | None:
     return None
 
 
-def private_folder(folder: Path) -> Path:
-    """Return the place of the private copy of the bundle in ``folder``."""
-    return folder.parent.parent / PRIVATE_FOLDER / BUNDLES_FOLDER / folder.name
-
-
-def remove_copies(out: Path, keep: Collection[str]) -> None:
+def remove_copies(private: Path, keep: Collection[str]) -> None:
     """Remove the private copies of all versions but ``keep``. What is mapped stays readable."""
-    root = out / PRIVATE_FOLDER / BUNDLES_FOLDER
+    root = private / BUNDLES_FOLDER
     for copy in root.iterdir() if root.is_dir() else ():
         if copy.name not in keep and not copy.name.startswith(DRAFT_PREFIX):
             shutil.rmtree(copy, ignore_errors=True)
@@ -119,7 +113,7 @@ def _copy_once(folder: Path, copy: Path) -> None:
     Raises:
         OSError: the copy cannot be written.
     """
-    copy.parent.parent.mkdir(mode=0o700, exist_ok=True)
+    copy.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy.parent.mkdir(exist_ok=True)
     with _locked(copy.parent):
         if copy.is_dir():

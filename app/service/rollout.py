@@ -69,7 +69,7 @@ class Rollout:
 
     async def refresh(self) -> None:
         """Serve the bundle that ``current`` names, unless it is served already or is not sound."""
-        loaded = self._loaded
+        loaded, private = self._loaded, self.settings.private_folder
         is_broken = loaded is not None and await asyncio.to_thread(loaded.mapped.has_changed)
         try:
             folder = find_current_bundle(self.settings.out)
@@ -78,7 +78,7 @@ class Rollout:
                 return
             if not is_broken and await asyncio.to_thread(self._is_still_refused, folder):
                 return
-            new = await asyncio.to_thread(load_for_service, folder)
+            new = await asyncio.to_thread(load_for_service, folder, private)
         except BundleError as error:
             self._refuse(str(error))
             self._refused = None
@@ -113,9 +113,10 @@ class Rollout:
 
     async def _fall_back(self) -> None:
         """Serve the last good bundle, if there is one."""
+        private = self.settings.private_folder
         for folder in await asyncio.to_thread(list_fallbacks, self.settings.out):
             try:
-                loaded = await asyncio.to_thread(load_for_service, folder)
+                loaded = await asyncio.to_thread(load_for_service, folder, private)
             except BundleError as error:
                 log.warning("the bundle %s cannot be the fallback: %s", folder.name, error)
                 continue
@@ -173,7 +174,7 @@ class Rollout:
         del old
         freeze_garbage()
         keep = [self.deployment.bundle.version] if self.deployment else []
-        await asyncio.to_thread(remove_copies, self.settings.out, versions.union(keep))
+        await asyncio.to_thread(remove_copies, self.settings.private_folder, versions.union(keep))
         with suppress(StageError):
             await retire_tables(self.store, self.settings.key_prefix, keep)
 

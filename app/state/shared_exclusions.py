@@ -193,8 +193,7 @@ class SharedExclusions:
             with suppress(WriteRefusedError):  # this worker knows them
                 await connection.command("SADD", exclusions_key(prefix), *lost)
         self._add(stored)
-        with suppress(WriteRefusedError):  # this worker knows them
-            await self._share_erased(connection)
+        await self._share_erased(connection)
         if not self.loaded.is_set():  # nothing was remembered before
             offset = newest[0][0] if newest else STREAM_START
         elif oldest and parse_id(oldest[0][0]) > parse_id(offset):
@@ -268,7 +267,7 @@ class SharedExclusions:
                 for name, mark in zip(some, marks, strict=True)
                 if not mark or float(mark) < times[name]
             ]
-            if commands:
+            with suppress(WriteRefusedError):  # this worker knows them
                 await connection.pipeline("erased", commands)
         if self.add_erased(times):
             self.erasures_changed.set()

@@ -195,13 +195,24 @@ class StreamFiles:
 
 
 def write_parquet(table: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
-    """Write a file whole or not at all; it survives a power cut."""
+    """Write a file whole or not at all; it survives a power cut.
+
+    Raises:
+        OSError: it cannot be written, for example because the disk is full.
+    """
     temporary = path.with_suffix(".tmp")
-    create_private_file(temporary)
-    table.lazy().sink_parquet(temporary, compression="zstd")
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        create_private_file(temporary)
+        table.lazy().sink_parquet(temporary, compression="zstd")
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, pl.exceptions.ComputeError) as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(
+            f"{path} cannot be written: {error}. Free space on its disk; Redis keeps the entries "
+            "until then"
+        ) from error
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,5 +1,6 @@
 """Errors as the command line shows them: one sentence and an exit status, without a traceback."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -15,6 +16,13 @@ from app.settings import SettingsError
 from offline.data.errors import DataError
 from offline.errors import CommandError
 
+REMEDIES = {
+    errno.ENOSPC: "the disk is full; free space on it, or choose another folder with --out",
+    errno.EDQUOT: "the quota is used up; free space, or choose another folder with --out",
+    errno.EROFS: "the disk is read-only; choose another folder with --out",
+    errno.EACCES: "this account may not use it; change its owner or mode, or choose another folder "
+    "with --out",
+}
 EXTRAS = {"optuna": "tune", "implicit": "bpr"}  # import name -> extra, where it is not "train"
 
 
@@ -29,15 +37,23 @@ def errors_as_sentences() -> Iterator[None]:
         _fail(str(error), error, error.exit_status)
     except (
         *(SettingsError, KeyFormatError, OpenServiceError, PortTakenError, ServerError),
-        *(StageError, BundleError, DataError, OSError),
+        *(StageError, BundleError, DataError),
     ) as error:
         _fail(str(error), error)
+    except OSError as error:
+        _fail(describe_os_error(error), error)
     except FloatingPointError as error:  # a model diverged with these settings
         _fail(f"{error}; see the settings of --config", error)
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         extra = EXTRAS.get(package, "train")
         _fail(f"{package} is not installed: pip install 'recfunnel[{extra}]'", error)
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return a sentence that names the file, and for a full or read-only disk what to do."""
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{error}: {remedy}" if remedy else str(error)
 
 
 def _fail(sentence: str, error: Exception, status: int = 1) -> NoReturn:

@@ -1,6 +1,7 @@
 """The archiver dies at any point, or its server fails: each event is archived once."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -66,6 +67,34 @@ def test_a_server_with_a_full_memory_is_drained(tmp_path):
         assert drain(client, "t", tmp_path, keep=1).run() == 2
         assert client.xlen(events_key("t")) == 1
     assert ids(tmp_path) == named(1, 2, 3)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others need Linux")
+def test_an_archiver_whose_disk_is_full_goes_on_when_there_is_room(
+    client, prefix, redis_url, tmp_path
+):
+    environment = clean_environment() | {"REDIS_URL": redis_url, "RECFUNNEL_KEY_PREFIX": prefix}
+    command = [sys.executable, "-m", "offline.cli", "archive", "--every", "0.1"]
+    add(client, prefix, *range(50))
+    unlimited = resource.RLIM_INFINITY
+    with subprocess.Popen(
+        [*command, "--out", str(tmp_path)],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100, unlimited))
+            lines = iter(process.stderr.readline, "")
+            told = next(line for line in lines if "archiving is interrupted" in line)
+            assert "Free space on its disk" in told
+            assert ids(tmp_path / "archive") == []
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+            until(lambda: ids(tmp_path / "archive") == named(*range(50)), 20.0)
+        finally:
+            process.kill()
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_an_archiver_killed_again_and_again_has_each_event_once(

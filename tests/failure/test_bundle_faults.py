@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from app.bundle.bundle import find_current_bundle
-from app.bundle.private_copy import private_folder
+from app.settings import Settings
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, running, until
 
@@ -67,7 +67,7 @@ def test_a_bundle_of_an_unknown_format_is_refused_while_the_last_good_one_is_ser
 
 
 def test_a_private_copy_that_is_damaged_is_replaced_by_the_published_files(redis_url, out):
-    copy = private_folder(find_current_bundle(out))
+    copy = Settings(out=out).private_folder / "bundles" / find_current_bundle(out).name
     with serving(out, redis_url) as service:
         assert {path.stat().st_mode & 0o777 for path in copy.iterdir()} == {0o400}
         assert copy.parent.parent.stat().st_mode & 0o777 == 0o700
