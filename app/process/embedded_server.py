@@ -196,7 +196,8 @@ def _acquire(lock: int, folder: Path, timeout: float) -> None:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = os.pread(lock, 32, 0).decode() or "unknown"
-            if _is_alive(owner) or time.monotonic() > deadline:
+            is_other = owner != str(os.getpid())  # ours: what is left of the last server ends soon
+            if (is_other and _is_alive(owner)) or time.monotonic() > deadline:
                 raise ServerError(
                     f"the data folder {folder} is in use by process {owner}: stop that process, "
                     "use another folder, or set REDIS_URL to a server that both may use"
