@@ -83,19 +83,20 @@ class Funnel:
     recall_limit: int = 200
     limits: Mapping[str, int] = field(default_factory=dict)  # by channel, if it has its own
     channel_order: tuple[str, ...] = ()  # order of the proposals; empty: that of the channels
+    _contributions: Mapping[str, ContributionsOf] = field(init=False, repr=False)  # by channel
+
+    def __post_init__(self) -> None:
+        channels: tuple[Channel | LocalChannel, ...]
+        channels = (*self.local_channels, *self.awaited_channels)
+        by_channel = {one.name: getattr(one, "contributions", no_contributions) for one in channels}
+        object.__setattr__(self, "_contributions", by_channel)
 
     def contributions(self, channel: str, query: Query, rows: Rows) -> Contributions:
         """Return how much each event of the history contributed to the channel's scores of rows.
 
         There are none for a channel that cannot tell.
         """
-        channels: tuple[Channel | LocalChannel, ...] = (
-            *self.local_channels,
-            *self.awaited_channels,
-        )
-        named = next((one for one in channels if one.name == channel), None)
-        contributions: ContributionsOf = getattr(named, "contributions", no_contributions)
-        return contributions(query, rows)
+        return self._contributions.get(channel, no_contributions)(query, rows)
 
     async def recommend(self, request: Request, runner: StageRunner | None = None) -> FunnelRun:
         """Answer one request. If it is cancelled, ``runner`` holds the results so far."""

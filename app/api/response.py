@@ -1,5 +1,6 @@
 """The answer of ``/recommend`` as JSON: rows become public ids here."""
 
+from itertools import islice
 from time import monotonic
 from typing import Any, Literal
 
@@ -126,12 +127,15 @@ def _render_items(answer: Answer) -> list[dict[str, Any]]:
     run = answer.run
     pool, slate, catalogue = run.slate.pool, run.slate, answer.deployment.bundle.models.catalogue
     best = _best_channels(pool)
+    reasons = _reasons(answer, best)
+    named = reasons[reasons >= 0]
+    names, titles = iter(catalogue.ids.names(named)), iter(catalogue.titles.take(named))
     columns = zip(
         answer.item_ids,
         catalogue.titles.take(pool.rows),
         pool.scores.tolist(),
         best.tolist(),
-        _reasons(answer, best),
+        np.count_nonzero(reasons >= 0, axis=1).tolist(),
         slate.slots.tolist(),
         slate.propensities.tolist(),
         strict=True,
@@ -143,15 +147,13 @@ def _render_items(answer: Answer) -> list[dict[str, Any]]:
             "score": score,
             "reason": {
                 "channel": CHANNELS[channel],
-                "because": catalogue.ids.names(np.array(because, np.int64)),
-                "because_titles": catalogue.titles.take(np.array(because, np.int64)),
-            }
-            if because
-            else {"channel": CHANNELS[channel], "because": [], "because_titles": []},
+                "because": list(islice(names, n_reasons)),
+                "because_titles": list(islice(titles, n_reasons)),
+            },
             "slot": SLOTS[slot],
             "propensity": propensity,
         }
-        for item_id, title, score, channel, because, slot, propensity in columns
+        for item_id, title, score, channel, n_reasons, slot, propensity in columns
     ]
 
 
@@ -165,20 +167,21 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
     return best
 
 
-def _reasons(answer: Answer, best: NDArray[np.intp]) -> list[list[int]]:
+def _reasons(answer: Answer, best: NDArray[np.intp]) -> NDArray[np.int64]:
     """Return for each item the items of the history that its best channel recalled it by.
 
-    The list is empty for an item whose best channel does not use the history.
+    Returns:
+        (n, MAX_REASONS), filled up with -1. An item whose best channel does not use the history has
+        no reasons.
     """
     query, rows = answer.run.query, answer.run.slate.pool.rows
-    reasons: list[list[int]] = [[] for _ in rows]
+    reasons = np.full((len(rows), MAX_REASONS), -1, np.int64)
     for channel in np.unique(best[BY_HISTORY[best]]) if len(query.history) else ():
         at = (best == channel).nonzero()[0]
         parts = answer.deployment.funnel.contributions(CHANNELS[channel], query, rows[at])
         if not len(parts.events):
             parts = _similarities(answer, rows[at])
-        for position, items in zip(at.tolist(), parts.best(MAX_REASONS), strict=True):
-            reasons[position] = items
+        reasons[at] = parts.best(MAX_REASONS)
     return reasons
 
 

@@ -206,3 +206,40 @@ def choose_diverse(
         for i in range(n):
             nearest[i] = max(nearest[i], np.float64(dot(vectors[rows[i]], vectors[rows[best]])))
     return chosen
+
+
+@kernel((read("i8"), read("f8", 2), scalar("i8")))
+def largest_sums(
+    keys: NDArray[np.int64], amounts: NDArray[np.float64], limit: int
+) -> NDArray[np.int64]:
+    """Return for each row of ``amounts`` the keys with the largest positive sums, best first.
+
+    Amounts with the same key are added up. Of equal sums, that of the smaller key comes first.
+
+    Args:
+        keys: (l,) 0 or larger; they may repeat.
+        amounts: (n, l)
+        limit: how many keys to return of each row.
+
+    Returns:
+        (n, limit), filled up with -1.
+    """
+    order = np.argsort(keys, kind="mergesort")
+    best = np.full((len(amounts), limit), -1, np.int64)
+    sums = np.empty(limit, np.float64)
+    for n in range(len(amounts)):
+        size, start = 0, 0
+        while start < len(order):
+            key, total = keys[order[start]], 0.0
+            while start < len(order) and keys[order[start]] == key:
+                total += amounts[n, order[start]]
+                start += 1
+            if not total > 0 or (size == limit and (limit == 0 or total <= sums[size - 1])):
+                continue
+            at = min(size, limit - 1)
+            while at and sums[at - 1] < total:
+                sums[at], best[n, at] = sums[at - 1], best[n, at - 1]
+                at -= 1
+            sums[at], best[n, at] = total, key
+            size = min(size + 1, limit)
+    return best

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
 from app.contracts import NO_ROWS, FoldInSystem, History, Query, Rows, UserVectors
+from app.kernels.selection import largest_sums
 from app.user_vectors import MAX_QUERY_EVENTS
 
 
@@ -23,28 +24,15 @@ class Contributions:
     events: Rows  # (l,) the items of the events; they may repeat
     amounts: NDArray[np.float64]  # (n, l)
 
-    def best(self, limit: int) -> list[list[int]]:
+    def best(self, limit: int) -> Rows:
         """Return for each item the rows of the events' items that contributed most, best first.
 
         Only positive contributions count. Those of several events of one item are added up.
+
+        Returns:
+            (n, limit), filled up with -1.
         """
-        order = self.events.argsort(kind="stable")
-        events, amounts = self.events.take(order), self.amounts.take(order, axis=1)
-        is_first = np.ones(len(events), np.bool_)
-        np.not_equal(events[1:], events[:-1], out=is_first[1:])
-        starts = is_first.nonzero()[0]
-        if len(starts) < len(events):
-            events, amounts = events.take(starts), np.add.reduceat(amounts, starts, axis=1)
-        best: list[list[int]] = [[] for _ in amounts]
-        every = np.arange(len(amounts))
-        for _ in range(min(limit, len(events))):
-            at = amounts.argmax(axis=1)
-            added = zip(best, events.take(at).tolist(), amounts[every, at].tolist(), strict=True)
-            for rows, row, amount in added:
-                if amount > 0:
-                    rows.append(row)
-            amounts[every, at] = -np.inf
-        return best
+        return largest_sums(self.events, np.ascontiguousarray(self.amounts, np.float64), limit)
 
 
 NO_CONTRIBUTIONS = Contributions(NO_ROWS, np.empty((0, 0)))
