@@ -45,6 +45,7 @@ def load_archived(
 
     Raises:
         DataError: events are requested, and there are none in the archive.
+        StageError: it cannot be read who was erased.
     """
     folder = archive_folder(settings.out)
     journal = ErasureJournal(settings.state_folder, settings.key_prefix)

@@ -1,5 +1,6 @@
 """What is erased or deleted stays so: Redis lost, service restarted, work interrupted."""
 
+import math
 import time
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from app.service.rollout import RolloutTiming
 from app.state.erasure_journal import ErasureJournal, JournalError
 from app.state.event_codec import events_key
 from app.state.user_store import erased_key, user_digest, user_key
+from offline.archive.archived_dataset import load_archived
 from offline.commands.archive import archive_once
 from tests.failure.test_redis import Server
 from tests.serving import erase, finished_erasure, hosted, leisurely, until
@@ -205,6 +207,14 @@ def test_the_archive_loses_the_erased_user_also_in_the_contexts_of_others(traine
     assert receipt.archived is None  # it began in the future
     journal.mark_archived(time.time() + 60, 7.0)
     assert journal.receipt(erasure_id).archived == 7.0
+
+
+def test_the_next_training_leaves_out_whom_only_the_journal_remembers(tmp_path, redis_url):
+    settings = leisurely(out=tmp_path, redis_url=redis_url)
+    assert load_archived(settings, events=False) is None
+    ErasureJournal(settings.state_folder, settings.key_prefix).begin("u", 5.0)
+    overlay = load_archived(settings, events=False)
+    assert overlay.erased_at(pl.Series(["u", "v"])).to_list() == [5.0, -math.inf]
 
 
 async def test_a_worker_killed_after_the_record_leaves_work_that_the_next_one_finishes(

@@ -1,6 +1,7 @@
 """What users hide and block is known to every worker when the change is answered."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -11,7 +12,13 @@ from app.state.event_writer import append_events
 from app.state.histories import RedisHistories
 from app.state.shared_exclusions import SharedExclusions, exclusions_path
 from app.state.store import Store
-from app.state.user_store import generation_key, lost_key, write_blocked
+from app.state.user_store import (
+    erased_key,
+    generation_key,
+    lost_key,
+    user_digest,
+    write_blocked,
+)
 from tests.state import IDS, event, running, store, until, url
 
 __all__ = ["store", "url"]  # fixtures
@@ -87,6 +94,28 @@ async def test_what_was_known_of_a_user_ends_with_each_change(store, change):
         assert set(unread.record.withheld.items) >= {"a"}
         assert (unread.record.erased_at > 0) == (change == "erase")
         assert histories.last_known("v").filters == "ok"
+        await exclusions.workers.deregister()
+
+
+async def test_an_erasure_holds_when_the_store_has_lost_its_mark(store):
+    exclusions = SharedExclusions(store, "t")
+    histories = histories_of(store, exclusions)
+    async with running(exclusions):
+        await until(exclusions.loaded.is_set)
+        await erase_user(store, "t", "u", now=5.0)
+        assert await is_known_everywhere(exclusions)
+        await store.command("DEL", erased_key("t", "u"))
+        assert (await histories.recent("u")).record.erased_at > 0
+        assert (await histories.recent("v")).record.erased_at == -math.inf
+        await exclusions.workers.deregister()
+
+
+async def test_a_worker_that_was_told_by_a_file_writes_the_mark_again(store):
+    exclusions = SharedExclusions(store, "t")
+    exclusions.add_erased({user_digest("u"): 7.0})
+    async with running(exclusions):
+        await until(exclusions.loaded.is_set)
+        assert await store.command("GET", erased_key("t", "u")) == b"7.0"
         await exclusions.workers.deregister()
 
 
