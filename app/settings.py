@@ -208,6 +208,12 @@ class Settings(BaseSettings):
         description="most concurrent requests of each worker; the measured time of a request "
         "decides before, see [overload](../concepts/overload.md)",
     )
+    rate_limit_per_key: float = Field(
+        0,
+        ge=0,
+        description="most requests a second of each API key to each worker, with a burst of two "
+        "seconds; more are refused with 429. 0 is no limit",
+    )
     max_connections: int = Field(
         1_000,
         ge=1,

@@ -161,8 +161,9 @@ def describe_security(app: FastAPI) -> None:
                     operation["security"] = [{}, *({name: []} for name in SCHEMES)]
                     continue
                 operation["security"] = [{name: []} for name in SCHEMES]
-                operation["x-role"] = required_role(method.upper(), path)
                 responses = operation["responses"]
+                responses.setdefault("429", {"description": "The key sends too many requests."})
+                operation["x-role"] = required_role(method.upper(), path)
                 responses.setdefault("401", {"description": "No valid API key was sent."})
                 responses.setdefault("403", {"description": "The key lacks the role."})
         app.openapi_schema = schema

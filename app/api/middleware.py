@@ -68,7 +68,8 @@ class AdmissionControl:
         service = scope["app"].state.service
         admission = service.admission
         try:
-            admitted = admission.admit(scope["arrived"])
+            key = scope["caller"].key if "caller" in scope else None
+            admitted = admission.admit(scope["arrived"], key.name if key else "")
             try:
                 scope["candidate_share"] = admitted.candidate_share
                 await self._app(scope, receive, send)

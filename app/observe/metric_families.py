@@ -36,7 +36,7 @@ FAMILIES = (
     Family(
         "counter",
         "requests_refused",
-        "Refused for lack of access: `no_key`, `bad_key` (unknown or expired) or `role`.",
+        "Refused by the key: `no_key`, `bad_key` (unknown or expired), `role` or `rate`.",
         ("reason",),
     ),
     Family(

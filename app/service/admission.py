@@ -21,6 +21,10 @@ MAX_RATIO = 4.0  # of a measurement to the mean: one stall does not count as a s
 TARGET_MISSES = 0.01  # share of the admitted requests that may take longer than predicted
 MARGIN_STEP = 0.005  # share of the budget by which one such request widens the margin
 MAX_MARGIN = 0.5  # share of the budget
+SHARED_LOAD = (
+    0.7  # share of the budget up to which a client may use more than its share of requests
+)
+CLIENT_MEMORY = 10.0  # seconds for which a client counts as active after a request
 TOO_LATE = "the time that is left is too short for the computation; try again later"
 
 
@@ -30,6 +34,15 @@ class AdmittedRequest:
 
     candidate_share: float  # the share of the candidates to work on
     end: float  # when it should be answered, by the clock; the margin is not included
+    client: str = ""  # whose request it is
+
+
+@dataclass(slots=True)
+class ClientLoad:
+    """The requests of one client."""
+
+    seen: float  # when the newest one arrived, by the clock
+    in_flight: int = 0
 
 
 class Admission:
@@ -47,6 +60,7 @@ class Admission:
         self.in_flight = 0  # admitted and not answered
         self.service_time = 0.0  # seconds of the event loop that one request takes; 0: unknown
         self.margin = 0.0  # seconds by which few requests exceed their prediction
+        self.clients: dict[str, ClientLoad] = {}  # active ones, by name
         self.lag = 0.0  # seconds that a request may have waited before the loop read it
         self._clock = clock
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
@@ -54,10 +68,12 @@ class Admission:
         self._has_computed = False  # in the current turn
         self._turn_began = 0.0
 
-    def admit(self, arrived: float) -> AdmittedRequest:
-        """Admit a request that arrived at this time.
+    def admit(self, arrived: float, client: str = "") -> AdmittedRequest:
+        """Admit a request of a client that arrived at this time.
 
         A request is always admitted when no other is in flight: it measures how long one takes.
+        While several clients are active, one that has more than its share of the requests in
+        flight leaves a part of the budget to the others.
 
         Raises:
             OverloadError: the request cannot be answered within its budget.
@@ -65,18 +81,38 @@ class Admission:
         ahead = self.in_flight
         end = max(self._clock(), arrived) + (ahead + 1) * self.service_time
         load = (end - arrived + self.lag + self.margin) / self.budget
-        if ahead and (load > 1.0 or ahead >= self.max_in_flight):
+        limit = SHARED_LOAD if self._has_more_than_its_share(client) else 1.0
+        if ahead and (load > limit or ahead >= limit * self.max_in_flight):
             raise OverloadError(f"{ahead} requests are in flight; try again later")
         self.in_flight += 1
-        return AdmittedRequest(candidate_share(load), end)
+        self.clients[client].in_flight += 1
+        return AdmittedRequest(candidate_share(load), end, client)
 
     def release(self, admitted: AdmittedRequest) -> None:
         """Record that an admitted request has ended, and learn how good the prediction was."""
         self.in_flight -= 1
+        self.clients[admitted.client].in_flight -= 1
         is_missed = self._clock() > admitted.end + self.margin
         # The quantile of the errors, by stochastic approximation (Robbins and Monro, 1951).
         self.margin += MARGIN_STEP * self.budget * (is_missed - TARGET_MISSES)
         self.margin = min(max(self.margin, 0.0), MAX_MARGIN * self.budget)
+
+    def _has_more_than_its_share(self, client: str) -> bool:
+        """Record that a client is active, and compare its requests with those of all."""
+        now = self._clock()
+        own = self.clients.get(client)
+        if own is None:
+            rested = now - CLIENT_MEMORY
+            idle = [c for c, one in self.clients.items() if not one.in_flight and one.seen < rested]
+            for name in idle:
+                del self.clients[name]
+            own = self.clients[client] = ClientLoad(now)
+        own.seen = now
+        if len(self.clients) == 1:
+            return False
+        rested = now - CLIENT_MEMORY
+        active = sum(bool(one.in_flight) or one.seen >= rested for one in self.clients.values())
+        return active > 1 and own.in_flight * active > self.in_flight
 
     async def turn(self, arrived: float) -> None:
         """Wait until this request may compute.

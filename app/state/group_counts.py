@@ -1,5 +1,6 @@
 """Live counts per item, broken down by scene and by segment of users, as arrays in every worker."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 from app.artifacts import DAY
 from app.contracts import Matrix, Rows, Scores, Times
 
+log = logging.getLogger(__name__)
+
 SegmentRows: TypeAlias = NDArray[np.integer]  # (m, a) rows of the segments of m users; -1 unknown
 
-MAX_SCENES = 16  # the first ones that occur: where none is configured, callers may name any
+MAX_SCENES = 16  # the latest ones: where none is configured, callers may name any
 HALF_LIFE = 30 * DAY  # seconds; of likes by segment
 MAX_CELLS = 5_000_000  # segments times items, 20 MB; for a larger catalogue nothing is counted
 
@@ -27,14 +30,15 @@ class SceneCounts:
     n: int  # items
     shown: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (n,) by scene
     liked: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # (n,) by scene
+    replaced: int = 0  # scenes whose counts were dropped for another one
 
     def count_impressions(self, rows: Rows, scene: str) -> None:
-        if self._has_counts(scene):
-            np.add.at(self.shown[scene], rows, np.float32(1.0))
+        shown, _ = self._arrays(scene)
+        np.add.at(shown, rows, np.float32(1.0))
 
     def count_successes(self, rows: Rows, scene: str) -> None:
-        if self._has_counts(scene):
-            np.add.at(self.liked[scene], rows, np.float32(1.0))
+        _, liked = self._arrays(scene)
+        np.add.at(liked, rows, np.float32(1.0))
 
     def reset_row(self, row: int) -> None:
         for counts in (*self.shown.values(), *self.liked.values()):
@@ -43,15 +47,30 @@ class SceneCounts:
     def counts_of(self, row: int) -> Mapping[str, tuple[float, float]]:
         """Return how often an item was shown and liked, by scene."""
         return {
-            scene: (float(shown[row]), float(self.liked[scene][row]))
+            scene: (float(shown[row]), float(liked[row]))
             for scene, shown in tuple(self.shown.items())
+            if (liked := self.liked.get(scene)) is not None  # else it is being moved or dropped
         }
 
-    def _has_counts(self, scene: str) -> bool:
-        if scene not in self.shown and len(self.shown) < MAX_SCENES:
-            self.liked[scene] = np.zeros(self.n, np.float32)
-            self.shown[scene] = np.zeros(self.n, np.float32)
-        return scene in self.shown
+    def _arrays(self, scene: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the counts of a scene; a new one takes the place of the longest unused one."""
+        shown, liked = self.shown.pop(scene, None), self.liked.pop(scene, None)
+        if shown is None or liked is None:
+            if len(self.shown) >= MAX_SCENES:
+                oldest = next(iter(self.shown))
+                self.shown.pop(oldest)
+                self.liked.pop(oldest)
+                self.replaced += 1
+                if self.replaced.bit_count() == 1:  # the 1st, 2nd, 4th, 8th ... time
+                    log.warning(
+                        "%d scenes were dropped from the counts, at last %r for %r: name the "
+                        "scenes that exist in the setting scenes",
+                        *(self.replaced, oldest, scene),
+                    )
+            shown, liked = np.zeros(self.n, np.float32), np.zeros(self.n, np.float32)
+        self.liked[scene] = liked
+        self.shown[scene] = shown
+        return shown, liked
 
 
 class SegmentCounts:

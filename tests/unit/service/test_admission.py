@@ -6,7 +6,14 @@ from itertools import pairwise
 import pytest
 
 from app.deadline import OverloadError
-from app.service.admission import MAX_RATIO, MIN_CANDIDATE_SHARE, Admission, candidate_share
+from app.service.admission import (
+    CLIENT_MEMORY,
+    MAX_RATIO,
+    MIN_CANDIDATE_SHARE,
+    SHARED_LOAD,
+    Admission,
+    candidate_share,
+)
 
 BUDGET = 100.0  # seconds of a clock that only the test moves
 
@@ -209,3 +216,40 @@ async def test_predictions_that_turn_out_too_short_widen_the_margin(admission, c
         admission.release(admitted)
     assert 4.0 < admission.margin <= 6.0
     assert len(admit_all(admission, clock)) < capacity
+
+
+def admit_until_refused(admission, clock, client):
+    """Admit requests of a client until one is refused, and return how many were admitted."""
+    admitted = []
+    while True:
+        try:
+            admitted.append(admission.admit(clock.now, client))
+        except OverloadError:
+            return admitted
+
+
+async def test_a_client_alone_may_use_the_whole_budget(admission, clock):
+    await measured(admission, clock, 5.0)
+    assert len(admit_until_refused(admission, clock, "heavy")) == 20
+
+
+async def test_a_heavy_client_leaves_room_for_a_light_one(admission, clock):
+    await measured(admission, clock, 5.0)
+    admission.release(admission.admit(clock.now, "light"))  # it was active just now
+    heavy = admit_until_refused(admission, clock, "heavy")
+    assert len(heavy) == pytest.approx(SHARED_LOAD * 20, abs=1)
+    light = admission.admit(clock.now, "light")
+    admission.release(light)
+    for _ in range(10):  # the heavy one takes every place that becomes free, and none of the rest
+        admission.release(heavy.pop())
+        heavy += admit_until_refused(admission, clock, "heavy")
+        admission.release(admission.admit(clock.now, "light"))
+
+
+async def test_clients_that_have_gone_leave_their_share_to_the_others(admission, clock):
+    await measured(admission, clock, 5.0)
+    for n in range(50):
+        admission.release(admission.admit(clock.now, f"client {n}"))
+    clock.now += CLIENT_MEMORY + 1.0
+    assert len(admit_until_refused(admission, clock, "heavy")) == pytest.approx(20, abs=1)
+    assert list(admission.clients) == ["heavy"]

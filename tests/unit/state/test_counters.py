@@ -191,15 +191,26 @@ def test_the_bundles_counts_decay_over_a_long_time():
     assert base[0, 0] == 1
 
 
-def test_the_number_of_scenes_is_bounded_and_a_row_can_be_reset():
+def test_the_number_of_scenes_is_bounded_and_a_row_can_be_reset(caplog):
     counts = SceneCounts(3)
     for n in range(MAX_SCENES + 5):
         counts.count_impressions(np.array([1, 1]), f"s{n}")
         counts.count_successes(np.array([1]), f"s{n}")
-    assert list(counts.counts_of(1)) == [f"s{n}" for n in range(MAX_SCENES)]
+    assert list(counts.counts_of(1)) == [f"s{n}" for n in range(5, MAX_SCENES + 5)]
     assert set(counts.counts_of(1).values()) == {(2.0, 1.0)}
+    assert "dropped from the counts, at last 's0' for 's16'" in caplog.text
     counts.reset_row(1)
     assert set(counts.counts_of(1).values()) == {(0.0, 0.0)}
+
+
+def test_invented_scenes_do_not_stop_those_in_use_from_being_counted():
+    counts = SceneCounts(1)
+    for n in range(10 * MAX_SCENES):
+        counts.count_impressions(np.array([0]), "home")
+        counts.count_impressions(np.array([0]), f"invented {n}")
+    counts.count_impressions(np.array([0]), "new")
+    assert counts.counts_of(0)["home"] == (10.0 * MAX_SCENES, 0.0)
+    assert counts.counts_of(0)["new"] == (1.0, 0.0)
 
 
 def test_a_catalogue_that_is_too_large_has_no_counts_by_segment():
