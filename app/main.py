@@ -97,8 +97,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     app.add_middleware(HangUp, paths=frozenset(FUNNEL_ROUTES))
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(EncodedSlashes)
-    if settings.rate_limit_per_key:
-        app.add_middleware(RateLimit, rate=settings.rate_limit_per_key, metrics=metrics)
+    app.add_middleware(RateLimit, rate=settings.rate_limit_per_key, metrics=metrics)
     keys = settings.key_ring()
     app.add_middleware(AccessControl, keys=keys, metrics=metrics)
     if settings.cors_origins:  # before the keys: a browser asks for permission without one

@@ -42,7 +42,7 @@ class RateLimit:
     def __init__(
         self, app: ASGIApp, rate: float, metrics: Metrics, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Args are the requests a second of each key, where refusals count, and the time now."""
+        """Args are the requests a second of each key (0: no limit), where refusals count, and the time now."""
         self._app = app
         self._rate = rate
         self._metrics = metrics
@@ -51,7 +51,7 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller: Caller = scope.get("caller") or Caller()
-        if caller.key is None:
+        if caller.key is None or not self._rate:
             await self._app(scope, receive, send)
             return
         now = self._clock()
