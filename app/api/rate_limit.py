@@ -42,7 +42,7 @@ class RateLimit:
     def __init__(
         self, app: ASGIApp, rate: float, metrics: Metrics, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Args are the requests a second of each key (0: no limit), where refusals count, and the time now."""
+        """Args are the requests a second of each key, 0 for no limit, the metrics, and the time."""
         self._app = app
         self._rate = rate
         self._metrics = metrics
