@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from app.bundle.bundle import find_current_bundle
+from app.bundle.stored_bundles import list_fallbacks
 from app.settings import Settings
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, running, until
@@ -93,3 +94,12 @@ def test_published_files_that_are_truncated_in_place_end_no_process(out, redis_u
     assert served.process.returncode == 0
     with running(out, REDIS_URL=redis_url) as served:  # a restart serves the copy too
         assert len(served.recommend("u1")["items"]) == 10
+
+
+def test_without_a_pointer_the_newest_bundle_is_the_fallback(two_bundles, redis_url, out):
+    current, older = two_bundles
+    (out / "current").unlink()
+    assert list_fallbacks(out) == [current, older]
+    with serving(out, redis_url) as service:
+        assert (health(service)["bundle"], health(service)["fallback"]) == (current.name, True)
+        assert "there is no bundle in" in health(service)["refused"]
