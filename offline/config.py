@@ -67,6 +67,7 @@ class JobConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = BUNDLES_KEPT  # the newest bundles
     compare: bool = False  # every kind of fine ranker, in the report
+    adapt: bool = True  # constants of recall are chosen for the data; see ``offline.adaptation``
     users_per_window: Count = 1_000  # at most so many users of each window give rows
     negatives: Count = NEGATIVES_PER_GROUP  # sampled rows without a label in each group, about
     redis_url: str | None = field(default=None, repr=False)  # the store of the similarity tables

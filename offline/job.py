@@ -15,6 +15,7 @@ from app.bundle.stored_bundles import current_version
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rerank.seen import seen_rules
+from offline.adaptation.recall_constants import choose_constants
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
@@ -22,6 +23,7 @@ from offline.data.readers import LoadedData
 from offline.data.split import TimeSplit, split_by_time, split_live_log
 from offline.evaluate.compare_rankers import compare_objectives, compare_rankers
 from offline.evaluate.evaluation import Evaluation, evaluate_funnel
+from offline.evaluate.figures import ConstantChoice
 from offline.evaluate.gate import gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout, build_drift_reference
 from offline.models.registry import fit_models
@@ -95,13 +97,16 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
     dataset, split, remarks = divide_data(data)
     logged_lists = data.logged_lists(split.test_start) if data.logged_lists else None
     cpu = Cpu(threads=1)
-    funnel = funnel_config(config, cpu)
     try:
+        with phases("constants"):
+            config, constants = adapt_config(dataset, split, config, cpu)
+        funnel = funnel_config(config, cpu)
         trained = fit_rankers(dataset, split, config, funnel, phases, logged_lists)
         with phases("evaluate"):
             holdout = build_holdout(dataset, split, config, funnel)
             evaluation = evaluate_rankers(holdout, trained.rankers)
             comparisons = OptionalFigures(
+                constants=constants,
                 objectives=compare_objectives(holdout, trained),
                 hybrids=compare_rankers(holdout, trained) if config.compare else [],
             )
@@ -116,6 +121,7 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
             gate=gate,
             rankers_end=holdout.cut,
             settings=flatten_config(config),
+            constants=constants,
             seconds=phases.seconds,
             drift=build_drift_reference(result.models, trained.rankers, holdout),
         )
@@ -144,6 +150,21 @@ def divide_data(data: LoadedData) -> tuple[Dataset, TimeSplit, list[str]]:
         return data.dataset, split_by_time(data.dataset.log), []
     log, split, remark = split_live_log(data.dataset.log)
     return replace(data.dataset, log=log), split, [remark] if remark else []
+
+
+def adapt_config(
+    dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu
+) -> tuple[JobConfig, list[ConstantChoice]]:
+    """Choose the constants of recall for this data; return the configuration, and what was tried.
+
+    It is the same configuration if ``config.adapt`` is false.
+    """
+    if not config.adapt:
+        return config, []
+    wiring = funnel_config(config, cpu)
+    result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)
+    chosen = result.settings
+    return replace(config, recall=chosen.recall, channels=chosen.channels), result.choices
 
 
 def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:

@@ -117,6 +117,30 @@ def report_figures() -> dict:
              "group": ("channel", "crowd", "user")[i % 3]}
             for i in range(30)
         ],
+        "constants": [
+            {
+                "setting": "recall.ease",
+                "channel": "ease",
+                "default": {"half_life": 2592000.0},
+                "best": {"half_life": "inf"},
+                "chosen": {"half_life": "inf"},
+                "selection": [0.2, 0.25],
+                "queries": 300,
+                "ndcg": 0.21,
+                "gain": {"mean": 0.04, "low": 0.03, "high": 0.05},
+            },
+            {
+                "setting": "recall.sequence",
+                "channel": "sequence",
+                "default": {"n_events": 50, "decay": 0.98},
+                "best": {"n_events": 50, "decay": 0.98},
+                "chosen": {"n_events": 50, "decay": 0.98},
+                "selection": [0.2, 0.2],
+                "queries": 300,
+                "ndcg": None,
+                "gain": None,
+            },
+        ],
         "coarse": [{"name": f"rank_of_{name}", "weight": 1.2} for name in CHANNELS],
         "timings": [{"phase": "read", "seconds": 0.4, "peak_bytes": 310_000_000}],
         "settings": {"coarse_keep": 200, "fine_keep": 100, "folder": "data", "limit": None},

@@ -127,6 +127,7 @@ class Manifest(BaseModel):
     indexes: dict[str, IndexFacts] = {}  # by space of vectors; those that are exact are left out
     rankers_end: float | None = None  # unix seconds; the rankers learned from events before
     settings: dict[str, Any] = {}  # settings of the training job
+    constants: list[dict[str, Any]] = []  # of recall: what was tried for this data, and chosen
     seconds: dict[str, float] = {}  # wall time of each phase of the job
     gate: GateResult | None = None  # None: the gate did not run
     live_start: float | None = None  # unix seconds, wall clock; None: ``data_end``

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -27,11 +28,13 @@ from offline.publish.attribute_changes import check_attribute_changes
 from offline.publish.index import measure_bundle_indexes, resolve_kind
 from offline.publish.starter import publish_starter
 from offline.publish.versions import BUNDLES_KEPT
+from offline.report.page import format_constants
 from offline.setting_paths import with_values
 from offline.training.objectives import ObjectiveWeights, parse_objectives
 
 PHASES = {
     "read": "Reading and checking the data",
+    "constants": "Choosing the constants of recall",
     "rows": "Running recall at earlier moments",
     "fine": "Fitting the fine ranker",
     "coarse": "Fitting the coarse ranker",
@@ -127,6 +130,7 @@ def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
         write_bad_rows(loaded.bad, path)
         console.print(f"{len(loaded.bad)} rows could not be used: see {path}", soft_wrap=True)
     console.print(_headline_table(folder))
+    console.print(_constants_sentence(folder), soft_wrap=True, highlight=False)
     console.print(
         f"Bundle {folder.name} is in {settings.out}. The training took "
         f"{sum(phases.seconds.values()):.0f} s and {max(phases.peak_bytes.values()) / 1e6:,.0f} MB "
@@ -255,6 +259,27 @@ def _headline_table(folder: Path) -> Table:
             else "",
         )
     return table
+
+
+def _constants_sentence(folder: Path) -> str:
+    """Return which constants of recall were chosen for the data."""
+    choices = read_manifest(folder).constants
+    moved = [one for one in choices if one["chosen"] != one["default"]]
+    if not choices:
+        return "Constants of recall: as configured."
+    if not moved:
+        return "Constants of recall: the defaults. No other value is clearly better."
+    listed = "; ".join(map(_describe_choice, moved))
+    return f"Constants of recall that were chosen for this data: {listed}."
+
+
+def _describe_choice(choice: dict[str, Any]) -> str:
+    default, chosen = (format_constants(choice[name]) for name in ("default", "chosen"))
+    before, after = choice["ndcg"], choice["ndcg"] + choice["gain"]["mean"]
+    return (
+        f"{choice['setting']} {default} -> {chosen} "
+        f"(NDCG@10 of {choice['channel']} alone {before:.3f} -> {after:.3f})"
+    )
 
 
 def _progress() -> Progress:

@@ -159,6 +159,20 @@ class Variant(TypedDict):
     difference: Interval  # this variant - the funnel as it is
 
 
+class ConstantChoice(TypedDict):
+    """One constant of recall that was tried on windows before the test, and what was chosen."""
+
+    setting: str  # table of the configuration, "recall.ease"
+    channel: str  # its own list was compared
+    default: dict[str, float | str]  # setting -> value; "inf" is infinity
+    best: dict[str, float | str]  # the best on the first window
+    chosen: dict[str, float | str]  # the default, or the best if it is clearly better
+    selection: list[float]  # NDCG@10 of the default and the best on the first window
+    queries: int  # on the second window
+    ndcg: float | None  # NDCG@10 of the default on the second window; None: the default is best
+    gain: Interval | None  # best - default on the second window
+
+
 class ObjectiveRow(TypedDict):
     """One model as the fine ranker, or the blend of all, evaluated by each objective."""
 

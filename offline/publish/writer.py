@@ -39,6 +39,7 @@ from app.recall.vectors import flat_indexes
 from app.state.store import Store
 from app.state.tables import load_tables
 from offline.data.data_overlay import ArchiveState
+from offline.evaluate.figures import ConstantChoice
 from offline.publish.index import indexes_are_exact, measure_bundle_indexes
 from offline.publish.versions import draft_folder
 
@@ -64,6 +65,7 @@ class TrainingResult:
     channels: Mapping[str, ChannelConfig] = field(default_factory=dict)  # not named: the defaults
     rankers_end: float | None = None  # unix seconds; the rankers learned from events before
     settings: dict[str, Any] = field(default_factory=dict)  # for the manifest; plain values
+    constants: list[ConstantChoice] = field(default_factory=list)  # that were tried for the data
     seconds: dict[str, float] = field(default_factory=dict)  # duration by phase
     gate: GateResult | None = None
     build_indexes: Callable[[Models], Indexes] = flat_indexes
@@ -193,6 +195,7 @@ def _build_manifest(
         files=files,
         rankers_end=result.rankers_end,
         settings=result.settings,
+        constants=[dict(choice) for choice in result.constants],
         seconds=result.seconds,
         gate=result.gate,
         rankers=result.ranker_kinds,

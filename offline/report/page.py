@@ -9,6 +9,7 @@ import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from app.artifacts import DAY
 from offline.evaluate.figures import Interval
 from offline.report import glossary
 
@@ -26,12 +27,24 @@ def _format_bounds(style: str, dash: str, figure: Interval) -> str:
     return dash.join(style.format(bound) for bound in (figure["low"], figure["high"]))
 
 
+def format_constants(values: dict[str, float | str]) -> str:
+    """Return settings with their values in words. Half-lives are in days."""
+    return ", ".join(f"{name} {_format_constant(name, one)}" for name, one in values.items())
+
+
+def _format_constant(name: str, value: float | str) -> str:
+    if name != "half_life":
+        return str(value)
+    return "none" if isinstance(value, str) else f"{value / DAY:g} d"
+
+
 FILTERS = {  # of the templates
     "number": partial(_format, "{:.3f}"),
     "percent": partial(_format, "{:.1%}"),
     "signed": partial(_format, "{:+z.3f}"),  # z: never -0.000
     "signed_percent": partial(_format, "{:+.1%}"),
     "bounds": partial(_format_bounds, "{:.3f}", "\u2013"),
+    "constants": format_constants,
     "silent_channels": lambda channels: [n for n, share in channels.items() if not share["size"]],
     "signed_bounds": partial(_format_bounds, "{:+.3f}", " to "),
     "percent_bounds": partial(_format_bounds, "{:+.1%}", " to "),

@@ -48,6 +48,7 @@ def render(figures: ReportFigures) -> str:
         total_gain=sum(feature["gain"] for feature in features) or 1.0,
         total_seconds=sum(timing["seconds"] for timing in figures["timings"]),
         baselines=list(BASELINES),
+        constants=figures.get("constants", []),
         hybrids=figures.get("hybrids", []),
         objectives=figures.get("objectives", []),
         min_band_users=MIN_BAND_USERS,

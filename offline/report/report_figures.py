@@ -14,6 +14,7 @@ from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.figures import (
     HEADLINE,
     Attribution,
+    ConstantChoice,
     Difference,
     MetricFigures,
     ObjectiveRow,
@@ -79,6 +80,7 @@ class PhaseTime(TypedDict):
 class OptionalFigures(TypedDict, total=False):
     """Figures that not every training has. The page leaves out what is absent."""
 
+    constants: list[ConstantChoice]  # of recall; empty: none was tried
     hybrids: list[Variant]
     objectives: list[ObjectiveRow]
 

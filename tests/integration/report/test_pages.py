@@ -58,6 +58,7 @@ def test_every_figure_is_on_the_page(page):
         *("without diversity", "+0.006", "+2.0%", "0.05, served", "at their own moment", "47.0%"),
         *("none: scores are for order only", "not recalled", "others were preferred", "1.2 MB"),
         *("Relevant items among them", "sex: f (", "Best channel alone", "crowd", "feature_24"),
+        *("recall.ease", "half_life 30 d", "half_life none", "the default", "+0.040"),
         "It clearly loses for new users after 3, 5 events",
     ):
         assert words in text, words
