@@ -147,10 +147,11 @@ class ChannelWindow:
         channel = next(one for one in channels if one.name == name)
         most = max(self.shape[1] // MAX_CATALOGUE_FRACTION, K)
         limit = min(config.limit or self.funnel_config.sizes.recall, most)
-        lists = []
+        needs_vectors, lists = not funnel.query_builder.models.tables, []
         for query in self.queries:
-            vectors = funnel.query_builder.solve_vectors(query)
-            answer = channel.recall(replace(query, vectors=vectors), limit)
+            if needs_vectors:
+                query = replace(query, vectors=funnel.query_builder.solve_vectors(query))  # noqa: PLW2901
+            answer = channel.recall(query, limit)
             proposal = await answer if inspect.isawaitable(answer) else answer
             lists.append(proposal.rows)
         return lists

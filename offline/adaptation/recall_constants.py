@@ -3,11 +3,11 @@
 The defaults fit films. In other data, interests last for years or for minutes. So the job tries a
 few values of each constant on two windows before the test:
 
-1. On the first window every candidate is evaluated by NDCG@10 of the channel's own list. Costly
-   models are fitted with fewer items or dimensions there.
-2. The best candidate is evaluated against the default on the second window, with the whole model.
-   It replaces the default only if it is clearly better there.
+1. On the first window every candidate is evaluated by NDCG@10 of the channel's own list.
+2. The best candidate is evaluated against the default on the second window. It replaces the default
+   only if it is clearly better there.
 
+EASE and ALS are fitted with fewer items and dimensions in both windows, the default too.
 The second window did not take part in the choice, so its figure has no advantage from many trials.
 The test window is never read.
 """
@@ -46,11 +46,11 @@ FADING = (  # with the default, from the last few events to the whole history
     {"n_events": 200, "decay": 1.0},
 )
 MAX_HALVINGS = 256  # of the oldest weight; a product of two is then still a float
-QUERIES = 600  # of each window
+QUERIES = 2_000  # of each window
 MIN_QUERIES = 50  # with fewer, no difference is clear
 MIN_GAIN = 0.02  # of the default's NDCG@10: less is not worth another setting
-SELECTION_ITEMS = 2_000  # of EASE in the first window; the cost grows with the cube
-SELECTION_SIZE, SELECTION_ROUNDS = 32, 5  # of ALS in the first window
+MAX_ITEMS = 2_000  # of EASE; the cost grows with the cube
+MAX_SIZE, MAX_ROUNDS = 32, 5  # of ALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +172,9 @@ def _choose(
     channel = constant.channel
     default = settings.values(channel, constant.names)
     others = [one for one in constant.candidates if one != default]
-    cheap = replace(settings, recall=_cheaper(settings.recall))
     tried = [*others, default]  # the default last, because its model is the likeliest to be needed
-    means = [
-        _evaluate(selection, channel, cheap.with_values(channel, one)).ndcg.mean() for one in tried
-    ]
+    changes = [settings.with_values(channel, one) for one in tried]
+    means = [_evaluate(selection, channel, one).ndcg.mean() for one in changes]
     best = default if means[-1] >= max(means) else tried[int(np.argmax(means))]
     choice = ConstantChoice(
         setting=f"recall.{settings.owner_name(channel, constant.names[0])}",
@@ -212,18 +210,19 @@ def _is_clearly_better(gain: Interval, least: float, recall_gain: Interval) -> b
 
 
 def _evaluate(window: ChannelWindow, channel: str, settings: RecallSettings) -> ChannelFigures:
-    return window.evaluate(channel, MODELS[channel], settings.recall, settings.channels[channel])
+    cheap = _cheaper(settings.recall)
+    return window.evaluate(channel, MODELS[channel], cheap, settings.channels[channel])
 
 
 def _cheaper(recall: RecallConfig) -> RecallConfig:
     """Return settings whose fits cost little and order the candidates nearly as the full ones."""
     return replace(
         recall,
-        ease=replace(recall.ease, max_items=min(recall.ease.max_items, SELECTION_ITEMS)),
+        ease=replace(recall.ease, max_items=min(recall.ease.max_items, MAX_ITEMS)),
         als=replace(
             recall.als,
-            size=min(recall.als.size, SELECTION_SIZE),
-            rounds=min(recall.als.rounds, SELECTION_ROUNDS),
+            size=min(recall.als.size, MAX_SIZE),
+            rounds=min(recall.als.rounds, MAX_ROUNDS),
         ),
     )
 
