@@ -5,11 +5,11 @@ few values of each constant on two windows before the test:
 
 1. On the first window every candidate is evaluated by NDCG@10 of the channel's own list.
 2. The best candidate is evaluated against the default on the second window. It replaces the default
-   only if it is clearly better there.
+   only if it is better there too, and clearly better on both windows together.
 
 EASE and ALS are fitted with fewer items and dimensions in both windows, the default too.
 The second window did not take part in the choice, so its figure has no advantage from many trials.
-The test window is never read.
+That of both windows has a small one. The test window is never read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from math import inf
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.artifacts import DAY
 from app.build import FunnelConfig
@@ -174,7 +175,8 @@ def _choose(
     others = [one for one in constant.candidates if one != default]
     tried = [*others, default]  # the default last, because its model is the likeliest to be needed
     changes = [settings.with_values(channel, one) for one in tried]
-    means = [_evaluate(selection, channel, one).ndcg.mean() for one in changes]
+    figures = [_evaluate(selection, channel, one) for one in changes]
+    means = [one.ndcg.mean() for one in figures]
     best = default if means[-1] >= max(means) else tried[int(np.argmax(means))]
     choice = ConstantChoice(
         setting=f"recall.{settings.owner_name(channel, constant.names[0])}",
@@ -183,22 +185,31 @@ def _choose(
         best=_plain(best),
         chosen=_plain(default),
         selection=[float(means[-1]), float(max(means))],
-        queries=len(confirmation.queries),
+        queries=len(selection.queries) + len(confirmation.queries),
         ndcg=None,
         gain=None,
+        later_gain=None,
     )
     if best == default:
         return settings, choice
     changed = settings.with_values(channel, best)
-    before, after = (_evaluate(confirmation, channel, one) for one in (settings, changed))
-    columns = np.stack([before.ndcg, after.ndcg, before.recall, after.recall], axis=1)
-    bootstrap = Bootstrap.of(columns, seed, user_ids=confirmation.owners)
-    ndcg, gain = float(before.ndcg.mean()), bootstrap.difference(1, 0)
-    choice["ndcg"], choice["gain"] = ndcg, gain
-    if _is_clearly_better(gain, MIN_GAIN * ndcg, bootstrap.difference(3, 2)):
+    later = [_evaluate(confirmation, channel, one) for one in (settings, changed)]
+    both = _columns([figures[-1], figures[tried.index(best)]]), _columns(later)
+    owners = np.concatenate([selection.owners, confirmation.owners])
+    bootstrap = Bootstrap.of(np.concatenate(both), seed, user_ids=owners)
+    gain, ndcg = bootstrap.difference(1, 0), float(bootstrap.means[0])
+    later_gain = float((later[1].ndcg - later[0].ndcg).mean())
+    choice["ndcg"], choice["gain"], choice["later_gain"] = ndcg, gain, later_gain
+    is_repeated = later_gain >= MIN_GAIN * later[0].ndcg.mean()
+    if is_repeated and _is_clearly_better(gain, MIN_GAIN * ndcg, bootstrap.difference(3, 2)):
         choice["chosen"] = _plain(best)
         return changed, choice
     return settings, choice
+
+
+def _columns(figures: list[ChannelFigures]) -> NDArray[np.float64]:
+    """Return NDCG of each of the two settings, then their recall, (q, 4)."""
+    return np.stack([*(one.ndcg for one in figures), *(one.recall for one in figures)], axis=1)
 
 
 def _is_clearly_better(gain: Interval, least: float, recall_gain: Interval) -> bool:

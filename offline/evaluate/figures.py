@@ -168,9 +168,10 @@ class ConstantChoice(TypedDict):
     best: dict[str, float | str]  # the best on the first window
     chosen: dict[str, float | str]  # the default, or the best if it is clearly better
     selection: list[float]  # NDCG@10 of the default and the best on the first window
-    queries: int  # on the second window
-    ndcg: float | None  # NDCG@10 of the default on the second window; None: the default is best
-    gain: Interval | None  # best - default on the second window
+    queries: int  # of both windows
+    ndcg: float | None  # NDCG@10 of the default on both; None: the default is best on the first
+    gain: Interval | None  # best - default on both windows
+    later_gain: float | None  # best - default on the second window, which chose nothing
 
 
 class ObjectiveRow(TypedDict):
