@@ -26,6 +26,7 @@ from tests.world import RATINGS, START, World, world, write_recbole
 
 SMALL = {"users": 40, "items": 40, "ratings": 600}
 QUICK_JOB = read_config(QUICK)
+METHODS = ("funnel", "ranking", "popularity", "recency_popularity")
 
 
 def trained_on(folder, out, *, options=None, **settings):
@@ -76,7 +77,7 @@ def test_the_job_leaves_a_bundle_a_pointer_and_a_report(trained):
     assert manifest.time_shift > 0
     report = orjson.loads((trained / "report.json").read_bytes())
     assert report["dataset"]["interactions"] == RATINGS
-    assert set(report["methods"]) == {"funnel", "popularity", "recency_popularity", *CHANNELS}
+    assert set(report["methods"]) == {*METHODS, *CHANNELS}
     assert manifest.metrics["ndcg@10"]["funnel"] == report["methods"]["funnel"]["ndcg@10"]
     assert [f["name"] for f in report["features"]] == list(column_names(FINE_VIEW))
     assert all(feature["meaning"] for feature in report["features"])
