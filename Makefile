@@ -48,7 +48,7 @@ serve: .venv/.demo | $(OUT)/current ## serve the newest bundle on 127.0.0.1:8000
 	@exec $(BIN)/recfunnel serve --out $(OUT)
 
 test: .venv/.all ## the whole test suite with coverage
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=95
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=95
 
 test-unit: .venv/.all ## the unit tests alone, without a server and without training
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit

@@ -19,6 +19,7 @@ from benchmarks.request_cost.bench import (
 )
 from loadtest import run as load
 from tests.integration.loadtest.target import Behaviour, target
+from tests.serving import LEISURE
 
 PARTS = ["compiled kernels", "FAISS searches", "history read", "bare HTTP server"]
 
@@ -38,8 +39,10 @@ def test_the_bench_prints_minimum_service_and_ratio_and_writes_them(
 
 
 def test_make_load_starts_a_service_and_ends_it(
-    out: Path, capsys: pytest.CaptureFixture[str]
+    out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, value in LEISURE.items():
+        monkeypatch.setenv(name, value)
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     load.main(out=out, seconds=5, rate=10, budget_ms=60_000)  # seconds: locust starts slowly
     assert capsys.readouterr().out.count("kept") == 2
