@@ -67,7 +67,8 @@ def small(stars=None, times=None, n=300, **options) -> World:
 
 def test_the_job_leaves_a_bundle_a_pointer_and_a_report(trained):
     folder = find_current_bundle(trained)
-    assert {path.name for path in trained.iterdir()} - {"private", "verified", "withheld"} == {  # a service's
+    of_a_service = {"private", "verified", "withheld"}
+    assert {path.name for path in trained.iterdir()} - of_a_service == {
         *("bundles", "current", "history", "report.html", "report.json")
     }
     manifest = read_manifest(folder)
