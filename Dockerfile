@@ -14,8 +14,9 @@ RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['p
       print(*p['optional-dependencies']['train'], sep='\n', file=open('train.txt', 'w'))" \
  && pip install -c constraints.txt -r service.txt
 COPY . .
+# The kernels are compiled where they are installed, so not in the folder of the sources.
 RUN pip install --no-deps . && python -m compileall -q /venv/lib \
- && python -c "import app.build; from app.kernels.compiled import compile_kernels; compile_kernels(print)"
+ && cd / && python -c "import app.main; from app.kernels.compiled import compile_kernels; compile_kernels(print)"
 
 FROM builder AS train-builder
 RUN pip install -c constraints.txt -r train.txt && recfunnel data get ml-100k --to /dataset
