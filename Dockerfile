@@ -50,6 +50,6 @@ ENV OMP_NUM_THREADS=1
 COPY --from=builder /venv /venv
 EXPOSE 8000
 # Five connections, because each may reach another worker, and all must be ready.
-HEALTHCHECK --interval=5s --timeout=3s --start-period=180s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=3s --start-period=60s --retries=3 \
   CMD ["python", "-c", "from urllib.request import urlopen; [urlopen('http://127.0.0.1:8000/readyz', timeout=2).close() for _ in range(5)]"]
 CMD ["recfunnel", "serve"]

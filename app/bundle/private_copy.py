@@ -7,19 +7,17 @@ systems with reflinks copy without using space. Where the folder cannot be writt
 original files are mapped.
 """
 
-import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.bundle.bundle import Bundle, load_bundle
 from app.bundle.manifest import BundleError, read_manifest
 from app.bundle.stored_bundles import BUNDLES_FOLDER
-from app.bundle.verification import record_path, verify_files_once
+from app.bundle.verification import locked_folder, record_path, verify_files_once
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +113,7 @@ def _copy_once(folder: Path, copy: Path) -> None:
     """
     copy.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy.parent.mkdir(exist_ok=True)
-    with _locked(copy.parent):
+    with locked_folder(copy.parent):
         if copy.is_dir():
             return
         draft = copy.with_name(f"{DRAFT_PREFIX}{copy.name}")
@@ -139,13 +137,3 @@ def _copy_file(source: Path, target: Path) -> None:
     except (AttributeError, OSError):  # not on this system, or not on this file system
         shutil.copyfile(source, target)
     target.chmod(0o400)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)

@@ -39,7 +39,7 @@ def verify_files_once(folder: Path, manifest: Manifest, digest: Digest = file_sh
     Raises:
         BundleError: A file is missing, differs, or is not listed.
     """
-    with _locked(folder):
+    with locked_folder(folder):
         manifest_sha256 = file_sha256(folder / MANIFEST)
         verified = _read_record(folder, manifest_sha256)
         verify_files(folder, manifest, verified, digest)
@@ -121,8 +121,8 @@ def _write_record(folder: Path, manifest_sha256: str, states: dict[str, FileStat
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the folder, so that one process at a time verifies the bundle."""
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder in the block: one process at a time has it."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

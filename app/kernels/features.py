@@ -217,6 +217,17 @@ def segment_lift(
     return lift
 
 
+@inline
+def products(
+    items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the products of the rows' vectors with a vector, (n,)."""
+    result = np.empty(len(rows), np.float32)
+    for i in range(len(rows)):
+        result[i] = dot(items[rows[i]], vector)
+    return result
+
+
 @kernel((read("f4", 2), read("f4"), read("i8")))
 def inner_products(
     items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
@@ -228,10 +239,7 @@ def inner_products(
         vector: (d,)
         rows: (n,)
     """
-    products = np.empty(len(rows), np.float32)
-    for i in range(len(rows)):
-        products[i] = dot(items[rows[i]], vector)
-    return products
+    return products(items, vector, rows)
 
 
 @kernel((read("f4", 2), read("f4"), read("i8")))
@@ -245,9 +253,7 @@ def product_features(
         vector: (d,)
         rows: (n,)
     """
-    column = np.empty(len(rows), np.float32)
-    for i in range(len(rows)):
-        column[i] = dot(items[rows[i]], vector)
+    column = products(items, vector, rows)
     standardise_row(column)
     return column
 
