@@ -186,6 +186,7 @@ class SharedExclusions:
         )
         if generation != self.generation or int(changes or 0) < self.stored_changes:
             await self._begin_generation(connection)
+            lost_since = await connection.command("GET", lost_key(prefix))
             offset = STREAM_START
         self.stored_changes = int(changes or 0)
         self._note_loss(lost_since)

@@ -74,6 +74,7 @@ def test_an_archiver_whose_disk_is_full_goes_on_when_there_is_room(
     client, prefix, redis_url, tmp_path
 ):
     environment = clean_environment() | {"REDIS_URL": redis_url, "RECFUNNEL_KEY_PREFIX": prefix}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # Python itself would leave files that are cut
     command = [sys.executable, "-m", "offline.cli", "archive", "--every", "0.1"]
     add(client, prefix, *range(50))
     unlimited = resource.RLIM_INFINITY

@@ -242,8 +242,12 @@ def check_restarted_empty(served, server, forbidden, out):
     restored = served.client.get("/users/u1/blocked").json()["items"]
     assert set(restored) < forbidden["u1"]
     assert len(restored) == 3
-    warnings = served.client.get("/readyz").json()["warnings"]
-    assert any("accept the loss with `recfunnel accept-loss`" in warning for warning in warnings)
+    remedy = "accept the loss with `recfunnel accept-loss`"
+
+    def is_warned_of():  # each worker by itself, when it follows the changes again
+        return any(remedy in each for each in served.client.get("/readyz").json()["warnings"])
+
+    until(is_warned_of, SOON)
     accept_loss(Settings(out=out, redis_url=server.url))
     until(lambda: not missing(served.recommend("u9")), SOON)
 
