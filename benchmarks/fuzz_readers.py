@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.fuzz_readers --files 100000 --seed 1`` takes a few minutes. It prints each
 failure with the number of its file at once, and exits with 1 if there is any. ``--only 17`` repeats
-one file. Damaged pages of Parquet can make Polars abort the process for want of memory; ``--trace``
-prints each number before its file is read, so that the last one names the file.
+one file. ``--trace`` prints each number before its file is read, so that the last one names a file
+that ends the process. Damaged Parquet files end only the process that reads them.
 """
 
 import argparse

@@ -1,6 +1,5 @@
 """Reads files with types, JSON, Parquet, Arrow and spreadsheets, as tables of text."""
 
-import io
 from collections.abc import Callable
 
 import polars as pl
@@ -9,6 +8,7 @@ from offline.data.errors import DataError
 from offline.data.formats.encodings import decode
 from offline.data.formats.json_rows import parse_rows, text_of
 from offline.data.formats.typed_columns import columns_as_text
+from offline.data.formats.typed_process import typed_process
 from offline.data.schema import FileSchema
 from offline.data.table import LINE, RAW, EmptyFileError, TextTable, plain_names
 
@@ -60,7 +60,7 @@ def load_parquet(file: str, raw: bytes) -> TextTable:
     size = int.from_bytes(raw[-8:-4], "little")  # of the description, which is at the end
     if not (raw.startswith(PARQUET) and raw.endswith(PARQUET) and size + 12 <= len(raw)):
         raise DataError(f"{file} is not a Parquet file, or it is cut off: copy it again.")
-    return _load_typed(file, "a Parquet file", lambda: pl.read_parquet(io.BytesIO(raw)))
+    return _load_typed(file, "a Parquet file", lambda: typed_process().read_parquet(raw))
 
 
 def load_arrow(file: str, raw: bytes) -> TextTable:
@@ -69,7 +69,7 @@ def load_arrow(file: str, raw: bytes) -> TextTable:
     Raises:
         DataError: The file is not Arrow, or has no rows.
     """
-    return _load_typed(file, "an Arrow file", lambda: pl.read_ipc(io.BytesIO(raw)))
+    return _load_typed(file, "an Arrow file", lambda: typed_process().read_arrow(raw))
 
 
 def table_of_texts(file: str, text: pl.DataFrame) -> TextTable:
@@ -86,7 +86,7 @@ def _load_typed(file: str, what: str, read: Callable[[], pl.DataFrame]) -> TextT
         text, unread = columns_as_text(typed)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         reason = (str(error).splitlines() or ["damaged"])[0]
-        raise DataError(f"{file} is not {what}: {reason}.") from error
+        raise DataError(f"{file} cannot be read as {what}: {reason}.") from error
     if not len(typed) or not text.width:
         raise EmptyFileError(f"{file} is empty.")
     table = table_of_texts(file, text)
