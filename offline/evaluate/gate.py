@@ -78,15 +78,16 @@ def check_baselines(
     The lists are those without exploration: the others explore nothing either.
     """
     first: UserGroup = "warm" if holdout.is_warm.any() else "cold"
-    checks = _check_baselines(evaluation.warm, first, config)
+    checks = check_comparison(evaluation.warm, first, config)
     if evaluation.cold:
-        checks += _check_baselines(evaluation.cold, "cold", config)
+        checks += check_comparison(evaluation.cold, "cold", config)
     return checks
 
 
-def _check_baselines(
+def check_comparison(
     comparison: Comparison, group: UserGroup, config: GateConfig
 ) -> list[GateCheck]:
+    """Check the ranking for one group of users against each baseline and the best channel."""
     means = {m: figures[HEADLINE]["mean"] or 0.0 for m, figures in comparison["methods"].items()}
     best = max((m for m in means if m in CHANNELS), key=means.__getitem__)
     baselines = {name: name for name in BASELINES} | {BEST_CHANNEL.format(best): best}
