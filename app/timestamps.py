@@ -9,8 +9,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
+
+from app.time_zones import PATTERN as ZONE
+from app.time_zones import parse_zone
 
 DateOrder: TypeAlias = Literal["dmy", "mdy"]  # of 3/4/2023: 3 April, or March 4
 
@@ -27,13 +30,11 @@ MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
     *("september", "october", "november", "december"),
 )
-AMERICAN_ZONES = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6}
-ZONES = {**AMERICAN_ZONES, "pst": -8, "pdt": -7}  # hours; the names of RFC 2822
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
 _WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+", re.IGNORECASE)
 _SUFFIX = re.compile(r"\s*(?:\[[\w/+-]+\]|\([^()]*\)|\sm=[+-][\d.]+)$")  # Java, JavaScript, Go
-_ZONE = r"(?P<zone>Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?(?:\s*(?:UTC|GMT))?|UTC|GMT|[ECMP][SD]T)"
+_ZONE = rf"(?P<zone>{ZONE})"
 _CLOCK = (
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?)?"
     r"\s*(?P<half>[ap]\.?m\.?)?"
@@ -72,7 +73,7 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
 
     Args:
         text: A number in digits, or a date with or without a clock time and a zone.
-        zone: The zone of a text that names none.
+        zone: The zone of a text that names none. It also decides about names of several zones.
         order: What comes first in ``3/4/2023``. None: whichever is possible, if only one is.
     """
     plain = text.strip().strip('"')
@@ -146,7 +147,7 @@ def _build(fields: Mapping[str, str], zone: tzinfo, order: DateOrder | None) -> 
     if day is None:
         return None
     hour, extra = _hour(fields)
-    offset = _zone(fields["zone"]) if "zone" in fields else zone
+    offset = parse_zone(fields["zone"], zone) if "zone" in fields else zone
     second = int(fields.get("second", 0))
     moment = datetime(
         *(day.year, day.month, day.day, hour, int(fields.get("minute", 0)), min(second, 59)),
@@ -210,18 +211,6 @@ def _hour(fields: Mapping[str, str]) -> tuple[int, timedelta]:
     if hour == 24 and not int(fields.get("minute", 0)) + int(fields.get("second", 0)):  # noqa: PLR2004
         return 0, timedelta(days=1)
     return hour, timedelta()
-
-
-def _zone(text: str) -> tzinfo:
-    name = text.lower()
-    if name in ZONES:
-        return timezone(timedelta(hours=ZONES[name]))
-    digits = re.sub(r"[^0-9+-]", "", name)
-    if not digits:
-        return UTC
-    hours, minutes = (digits[1:], "0") if len(digits) <= 3 else (digits[1:-2], digits[-2:])  # noqa: PLR2004
-    offset = timedelta(hours=int(hours), minutes=int(minutes))
-    return timezone(-offset if digits[0] == "-" else offset)
 
 
 def _seconds(moment: datetime) -> float:

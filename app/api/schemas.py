@@ -18,6 +18,7 @@ from pydantic.config import JsonDict
 from app.api.paging import MAX_TOKEN_LENGTH
 from app.catalogue.public_ids import MAX_ID_BYTES, public_id_fault
 from app.expressions.item_filter import MAX_FILTER_LENGTH
+from app.time_zones import unclear_zone
 from app.timestamps import FIRST_UNIX, parse_number, parse_time
 
 MAX_SCENE_LENGTH = 64
@@ -77,7 +78,9 @@ def _unix_seconds(value: Any) -> Any:
     if isinstance(value, str):
         time = parse_time(value)
         if time is None:
-            raise ValueError(f"{value[:40]!r} is not a time: use unix seconds or ISO 8601")
+            unclear = unclear_zone(value)
+            name = f", because {unclear[0]} stands for several time zones" if unclear else ""
+            raise ValueError(f"{value[:40]!r} is not a time{name}: use unix seconds or ISO 8601")
         return time.seconds
     if isinstance(value, bool):
         raise ValueError("must be a time, not true or false")

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from offline.data.column_names import AVAILABLE, ends_in, normalise_name, split_name
+from offline.data.date_columns import parse_seconds
 from offline.data.numbers import is_missing, parse_numbers
 from offline.data.schema import ItemsFile
 from offline.data.table import TextTable
-from offline.data.timestamps import parse_seconds
 
 
 def _phrases(text: str) -> frozenset[str]:

@@ -3,8 +3,9 @@
 import polars as pl
 
 from app.event_types import TYPES_BY_WORD, plain_word
+from offline.data.date_columns import could_be_times
 from offline.data.numbers import MISSING_TEXTS, parse_numbers, parse_values
-from offline.data.timestamps import parse_seconds
+from offline.data.timestamps import SERIAL_DAYS
 
 SAMPLE = 2_000  # texts of a column that are examined
 MOST = 0.9  # a column is of a kind if this share of its texts is
@@ -71,10 +72,12 @@ def is_time(of: pl.Series) -> bool:
     if texts.is_empty():
         return False
     numbers = texts.cast(pl.Float64, strict=False)
-    seconds = texts.to_frame("text").select(parse_seconds("text")).to_series()
+    seconds = could_be_times(texts)
     is_small = (numbers.abs() < EARLIEST).fill_null(value=False)
     is_year = numbers.is_between(19_000_101, 22_001_231).fill_null(value=False)  # YYYYMMDD
-    return float((seconds.is_not_null() & (~is_small | is_year)).mean() or 0.0) >= 0.5  # type: ignore[arg-type]  # noqa: PLR2004
+    is_day = (numbers.is_between(*SERIAL_DAYS) & (seconds != numbers)).fill_null(value=False)
+    usable = seconds.is_not_null() & (~is_small | is_year | is_day)
+    return float(usable.mean() or 0.0) >= 0.5  # type: ignore[arg-type]  # noqa: PLR2004
 
 
 def is_type(of: pl.Series) -> bool:

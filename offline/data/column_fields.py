@@ -19,10 +19,10 @@ from offline.data.column_content import (
     is_word_flag,
 )
 from offline.data.column_names import ends_in, ends_in_id, normalise_name, split_name
+from offline.data.date_columns import parse_years
 from offline.data.numbers import parse_numbers
 from offline.data.schema import FileSchema, FriendsFile, InteractionsFile, ItemsFile, UsersFile
 from offline.data.table import TextTable
-from offline.data.timestamps import parse_years
 
 ColumnRule: TypeAlias = Callable[[str, pl.Series], bool]  # (name, column) -> it can be the field
 

@@ -82,7 +82,12 @@ def _split(file: str, lines: pl.DataFrame, dialect: Dialect, decoded: DecodedTex
         lines = lines.with_columns(
             pl.when(pl.int_range(pl.len()) == 0).then(header).otherwise(RAW).alias(RAW)
         )
-    if dialect.is_quoted and '"' in decoded.text:
+    if dialect.is_single:
+        swapped = lines.with_columns(_swap_quotes(pl.col(RAW)))
+        split = split_quoted(swapped, dialect.separator, trim=dialect.trim).with_columns(
+            _swap_quotes(pl.col(RAW)), pl.col(FIELDS).list.eval(_swap_quotes(pl.element()))
+        )
+    elif dialect.is_quoted and '"' in decoded.text:
         split = split_quoted(lines, dialect.separator, trim=dialect.trim)
     elif dialect.is_blank:
         joined = pl.col(RAW).str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
@@ -98,6 +103,11 @@ def _split(file: str, lines: pl.DataFrame, dialect: Dialect, decoded: DecodedTex
     plain = pl.col(RAW).str.replace_all('""', "", literal=True)
     filled = plain.str.contains(rf"[^\s{re.escape(dialect.separator)}]")
     return _pass_over(_Rows(file, rows), ~filled, "{} rows of separators alone were passed over.")
+
+
+def _swap_quotes(text: pl.Expr) -> pl.Expr:
+    """Return the text with double quotes in place of single ones, and the reverse."""
+    return text.str.replace_many(["'", '"'], ['"', "'"])
 
 
 def _pass_over(rows: _Rows, chosen: pl.Expr, sentence: str) -> _Rows:
@@ -206,6 +216,8 @@ def _findings(
             f'another encoding in {section_of(part)} of the schema: encoding = "cp1252".'
         )
         findings.append(DataFinding("limit", text))
+    if dialect.is_single:
+        findings.append(DataFinding("good", f"{file}: fields stand between single quotes."))
     if dialect.is_blank:
         text = f"{file}: the columns are separated by blanks."
         findings.append(DataFinding("good", text))

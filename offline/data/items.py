@@ -11,6 +11,7 @@ from app.catalogue.ids import IdIndex, Texts
 from app.catalogue.tag_lists import MAX_TAG_BYTES, TagLists, cut_tag, mark_tags
 from offline.data.availability import availability_findings, combine_availability
 from offline.data.category_lists import category_pairs, join_category_rows
+from offline.data.date_columns import parse_years
 from offline.data.ids import align_to_index
 from offline.data.item_attributes import (
     attribute_faults,
@@ -20,7 +21,6 @@ from offline.data.item_attributes import (
 )
 from offline.data.schema import ItemsFile
 from offline.data.table import TextTable, id_fault
-from offline.data.timestamps import parse_years
 
 MAX_CATEGORIES = 64  # the frequent ones, from which models learn; filters know every category
 YEAR_IN_TITLE = r"^(.*\S)\s*\((1[89]\d\d|20\d\d)(?:[-\u2013]\d{0,4})?\)\s*$"

@@ -18,6 +18,7 @@ from app.timestamps import DateOrder
 from offline.data.errors import DataError
 
 TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}  # of numbers, in seconds
+SPREADSHEET_DAYS = "excel"  # days since the end of 1899, with the time as a fraction
 DETECT_ENCODING = "detect"  # encoding: UTF-8, or Latin-1 where the file is not UTF-8
 
 
@@ -44,10 +45,11 @@ def _check_zone(name: str | None) -> str | None:
 
 def _check_time_format(form: str | None) -> str | None:
     """Return a format of ``strptime``, or a unit."""
-    if form and "%" not in form and form not in TIME_UNITS:
+    units = (*TIME_UNITS, SPREADSHEET_DAYS)
+    if form and "%" not in form and form not in units:
         raise ValueError(
             f"{form} is not a time format; write one such as %d/%m/%Y %H:%M, or a unit of numbers: "
-            f"{', '.join(TIME_UNITS)}"
+            f"{', '.join(units)}"
         )
     return form
 

@@ -78,6 +78,15 @@ def _findings(
         yield DataFinding("good", f"{file}: dates with slashes are read as {words}.")
     if times.calendar is not None:
         yield DataFinding("good", f"{file}: times such as {times.calendar} are read as dates.")
+    if times.serial is not None:
+        yield DataFinding("limit", _serial_text(file, times))
+    if times.american is not None:
+        yield DataFinding(
+            "limit",
+            f"{file}: CST in times such as {times.american!r} is read as the time of North "
+            'America, UTC-6. For the time of China, set timezone = "Asia/Shanghai" in '
+            "[interactions] of the schema.",
+        )
     future = times.seconds.filter(
         times.seconds.is_between(now + MAX_CLOCK_SKEW, MAX_TIME, closed="right")
     )
@@ -98,6 +107,16 @@ def _zone_finding(
         f"{file}: times without a zone, such as {example!r}, are read as UTC. Set timezone = "
         f'"Europe/Berlin" (or your zone, or "UTC") in [interactions] of the schema.'
         + (live if is_recent else ""),
+    )
+
+
+def _serial_text(file: str, times: TimeColumn) -> str:
+    first = times.seconds.drop_nulls().min()
+    moment = datetime.fromtimestamp(float(str(first)), UTC)
+    return (
+        f"{file}: times such as {times.serial} are read as the days of a spreadsheet, the first "
+        f"as {moment:%Y-%m-%d %H:%M} UTC. If they are not, set time_format in [interactions] of "
+        "the schema."
     )
 
 

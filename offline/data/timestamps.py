@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from app.time_zones import unclear_zone
 from app.timestamps import (
     FINER_UNITS,
     FIRST_UNIX,
@@ -22,14 +23,17 @@ from app.timestamps import (
     usable_orders,
 )
 from offline.data.errors import DataError
-from offline.data.schema import TIME_UNITS
+from offline.data.schema import SPREADSHEET_DAYS, TIME_UNITS
+from offline.data.time_questions import ambiguous_date_text, unclear_zone_text
 
 # Plain ISO 8601, which is read as a whole column. Other forms are read text by text.
 PLAIN = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 HAS_ZONE = r"(?:Z|:\d{2}(?:\.\d+)?[+-]\d{2}:?\d{2})$"
 ORDER_WORDS = {"dmy": "day/month/year", "mdy": "month/day/year"}
-DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%B %d, %Y")
-YEARS = (1000.0, 2200.0)  # a number in this range is a year, not a time
+DAY = 86_400.0  # seconds
+SERIAL_EPOCH = 25_569.0  # the day of a spreadsheet that is 1970-01-01
+SERIAL_DAYS = (36_526.0, 54_789.0)  # 2000 to 2049: numbers of this size, if all are, are such days
+MAX_ZONE_TEXTS = 1_000  # different texts whose zone is examined
 DIGITS = ((1.9e11, 2.11e11), (1.9e13, 2.11e13), (1.9e16, 2.11e16))  # dates in 12, 14, 17 digits
 
 
@@ -56,6 +60,8 @@ class TimeColumn:
     )
     date_order: DateOrder | None = None  # in which dates such as 14/11/2023 were read
     calendar: str | None = None  # the first number that was read as a date in digits
+    serial: str | None = None  # the first number that was read as a day of a spreadsheet
+    american: str | None = None  # the first text with the name of a zone of America and of China
 
 
 @dataclass(slots=True)
@@ -68,6 +74,8 @@ class _Reading:
     naive: str | None = None
     date_order: DateOrder | None = None
     calendar: str | None = None
+    serial: str | None = None
+    american: str | None = None
 
     @classmethod
     def of(cls, texts: pl.Series, rules: TimeRules) -> "_Reading":
@@ -78,6 +86,9 @@ class _Reading:
         unit = TIME_UNITS.get(self.rules.time_format or "")
         if unit:
             return TimeColumn(self.seconds * unit)
+        if self.rules.time_format == SPREADSHEET_DAYS:
+            self._read_serial(self.seconds.is_not_null())
+            return TimeColumn(self.seconds, self.naive)
         if self.rules.time_format:
             self.seconds = pl.Series([None] * len(self.texts), dtype=pl.Float64)
         else:
@@ -86,7 +97,9 @@ class _Reading:
             self._read_plain()
         if self.rest.any():
             self._read_others()
-        return TimeColumn(self.seconds, self.naive, self.date_order, self.calendar)
+        return TimeColumn(
+            self.seconds, self.naive, self.date_order, self.calendar, self.serial, self.american
+        )
 
     @property
     def rest(self) -> pl.Series:
@@ -96,7 +109,8 @@ class _Reading:
     def _read_numbers(self) -> None:
         """Scale the unix times, and read the dates in digits.
 
-        Small numbers are dates if all of them are; else they count from an unknown start.
+        Small numbers are dates if all of them are; else they count from an unknown start. Numbers
+        that are all days of a spreadsheet are those.
         """
         numbers = self.seconds
         scaled = _scale(numbers)
@@ -105,10 +119,25 @@ class _Reading:
         if small.fill_null(value=False).any() and self._are_dates(numbers.filter(small)):
             digits |= small
         digits = digits.fill_null(value=False)
+        serial = small.fill_null(value=False) & ~digits
         self.seconds = scaled
         if digits.any():
             self._fill(digits, self._parse)
             self.calendar = str(self.texts.filter(digits)[0])
+        elif serial.any() and numbers.filter(serial).is_between(*SERIAL_DAYS).all():
+            self.seconds = numbers
+            self.serial = str(self.texts.filter(serial)[0])
+            self._read_serial(serial)
+            self.seconds = self.seconds.zip_with(serial, scaled)
+
+    def _read_serial(self, chosen: pl.Series) -> None:
+        """Read the chosen numbers as days of a spreadsheet, which name no zone."""
+        if not chosen.any():
+            return
+        self.naive = self.naive or str(self.texts.filter(chosen)[0])
+        micros = ((self.seconds - SERIAL_EPOCH) * DAY * 1e3).round() * 1e3
+        local = micros.cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+        self.seconds = _epoch_seconds(_as_utc(local, self.rules))
 
     def _are_dates(self, numbers: pl.Series) -> bool:
         parsed = (parse_number(number) for number in numbers.unique().to_list())
@@ -127,21 +156,8 @@ class _Reading:
         zoned = tidy.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_unit="us", strict=False)
         naive = tidy.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
         days = tidy.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-        local = naive.fill_null(days)
-        if self.rules.timezone:
-            local = (
-                local.dt.replace_time_zone(
-                    self.rules.timezone, ambiguous="earliest", non_existent="null"
-                )
-                .dt.convert_time_zone("UTC")
-                .dt.replace_time_zone(None)
-            )
-        moments = zoned.dt.replace_time_zone(None).fill_null(local)
-        micros = moments.dt.epoch("us")
-        seconds = pl.Series(micros.fill_null(0).to_numpy() / 1e6)  # Polars rounds otherwise
-        self._put(
-            is_plain, seconds.zip_with(micros.is_not_null(), pl.Series([None], dtype=pl.Float64))
-        )
+        local = _as_utc(naive.fill_null(days), self.rules)
+        self._put(is_plain, _epoch_seconds(zoned.dt.replace_time_zone(None).fill_null(local)))
         if not has_zone.all():
             self.naive = str(chosen.filter(~has_zone)[0])
 
@@ -150,8 +166,28 @@ class _Reading:
         if self.rules.time_format:
             self._fill(self.rest, self._parse_by_format)
             return
-        self.date_order = self.rules.date_order or self._find_order(self.texts.filter(self.rest))
+        rest = self.texts.filter(self.rest)
+        self.date_order = self.rules.date_order or self._find_order(rest)
+        self._check_zones(rest)
         self._fill(self.rest, self._parse)
+
+    def _check_zones(self, texts: pl.Series) -> None:
+        """Find the first name of a zone that has another meaning too.
+
+        Raises:
+            DataError: The name has no usual meaning.
+        """
+        for text in texts.unique(maintain_order=True).head(MAX_ZONE_TEXTS).to_list():
+            unclear = unclear_zone(text, self.rules.zone)
+            if unclear is None:
+                continue
+            name, zones = unclear
+            if parse_time(text, ZoneInfo(zones[0]), self.date_order) is None:
+                continue
+            if self._parse(text) is None:
+                raise DataError(unclear_zone_text(text, name, zones))
+            self.american = text
+            return
 
     def _find_order(self, texts: pl.Series) -> DateOrder | None:
         """Return the order that fits every date with slashes; None without such dates.
@@ -168,7 +204,7 @@ class _Reading:
             return next(iter(common))
         unclear = (text for text, _ in dated if parse_time(text) is None)
         if common and (text := next(unclear, None)) is not None:
-            raise DataError(_ambiguous_text(text))
+            raise DataError(ambiguous_date_text(text))
         return None
 
     def _fill(self, chosen: pl.Series, parse: Callable[[str], ParsedTime | None]) -> None:
@@ -203,37 +239,26 @@ def parse_times(texts: pl.Series, rules: TimeRules | None = None) -> TimeColumn:
     """Return the times of a column of texts, (n,).
 
     Raises:
-        DataError: Dates such as 3/4/2023 can be read in two ways.
+        DataError: Dates such as 3/4/2023, or names of zones such as IST, can be read in two ways.
     """
     return _Reading.of(texts, rules or TimeRules()).read()
 
 
-def parse_seconds(column: str) -> pl.Expr:
-    """Return the unix seconds of a text column; null if it is no time. Naive times are UTC."""
-    return pl.col(column).map_batches(_seconds_or_null, return_dtype=pl.Float64)
+def _as_utc(local: pl.Series, rules: TimeRules) -> pl.Series:
+    """Return times of the zone of the rules as times in UTC; neither names its zone."""
+    if not rules.timezone:
+        return local
+    return (
+        local.dt.replace_time_zone(rules.timezone, ambiguous="earliest", non_existent="null")
+        .dt.convert_time_zone("UTC")
+        .dt.replace_time_zone(None)
+    )
 
 
-def parse_years(column: str) -> pl.Expr:
-    """Return the year, with its fraction, of a text column; null if the text is no date."""
-    text = pl.col(column).str.strip_chars()
-    number = text.cast(pl.Float64, strict=False)
-    since_epoch = (parse_seconds(column) * 1e6).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
-    moment = pl.coalesce(*[_parse_date(text, each) for each in DATE_FORMATS], since_epoch)
-    dated = moment.dt.year() + (moment.dt.ordinal_day() - 1) / 366
-    return pl.when(number.is_between(*YEARS)).then(number).otherwise(dated)
-
-
-def _seconds_or_null(texts: pl.Series) -> pl.Series:
-    """Return the times; null for all dates that can be read in two ways."""
-    try:
-        return parse_times(texts).seconds
-    except DataError:
-        order = pl.Series([bool(text and len(usable_orders(text))) for text in texts.to_list()])
-        return parse_times(texts.set(order, None)).seconds
-
-
-def _parse_date(text: pl.Expr, form: str) -> pl.Expr:
-    return text.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+def _epoch_seconds(moments: pl.Series) -> pl.Series:
+    micros = moments.dt.epoch("us")
+    seconds = pl.Series(micros.fill_null(0).to_numpy() / 1e6)  # Polars rounds otherwise
+    return seconds.zip_with(micros.is_not_null(), pl.Series([None], dtype=pl.Float64))
 
 
 def _scale(numbers: pl.Series) -> pl.Series:
@@ -247,16 +272,3 @@ def _scale(numbers: pl.Series) -> pl.Series:
 def _between(numbers: pl.Series, ranges: tuple[tuple[float, float], ...]) -> pl.Series:
     inside = pl.any_horizontal(pl.col(numbers.name).is_between(*each) for each in ranges)
     return numbers.to_frame().select(inside).to_series()
-
-
-def _ambiguous_text(text: str) -> str:
-    has_half = text.lower().endswith("m")  # am or pm
-    clock = "" if ":" not in text else " %I:%M" if has_half else " %H:%M"
-    clock += (":%S" if text.count(":") > 1 else "") + (" %p" if has_half else "")
-    mark = "-" if "-" in text else "/"
-    day, month = (f"%d{mark}%m{mark}%Y{clock}", f"%m{mark}%d{mark}%Y{clock}")
-    return (
-        f"{text!r} can be read as day{mark}month or as month{mark}day, and no date of the column "
-        f'decides; set time_format = "{day}" or time_format = "{month}" in [interactions] of the '
-        f"schema."
-    )

@@ -9,7 +9,9 @@ import pytest
 
 from app.api.event_bodies import check_events, parse_body
 from app.event_weights import EventWeights
+from app.time_zones import unclear_zone
 from app.timestamps import parse_time
+from offline.data.date_columns import could_be_times
 from offline.data.errors import DataError
 from offline.data.timestamps import TimeRules, parse_times
 
@@ -65,6 +67,14 @@ SECONDS = (
     "14th November 2023, 23:17:11",
     "Nov 14, 2023 11:17:11 PM",
     "November 14, 2023 at 11:17:11 PM",
+    "2023-11-15 00:17:11 CET",
+    "2023-11-15 01:17:11 CEST",
+    "15.11.2023 00:17:11 MEZ",
+    "Wed Nov 15 08:17:11 JST 2023",
+    "2023-11-15 09:47:11 ACDT",
+    "2023-11-14 15:17:11 PST",
+    "2023-11-15 00:17:11 Europe/Berlin",
+    "2023-11-14 18:17:11.000000 America/New_York",
     "2023/11/14 23:17:11",
     "2023.11.14 23:17:11",
 )
@@ -91,12 +101,17 @@ COARSE = {
 }
 NO_TIMES = (
     *("yesterday", "", "3 may", "2023-13-14", "2023-02-30", "25:61", "UTC", "nan", "-", "1_000"),
+    *("2023-11-14 23:17 IST", "2023-11-14 23:17 BST", "2023-11-14 23:17 Europe/Nowhere"),
     *("14 Nov 2023 12", "2023-W60-1", "2023-400", "13/13/2023", "11/14/2023 13:00 PM", "1e400"),
 )
 
 
+def column(*texts, **rules):
+    return parse_times(pl.Series(texts, dtype=pl.String), TimeRules(**rules))
+
+
 def read(*texts, **rules):
-    return parse_times(pl.Series(texts, dtype=pl.String), TimeRules(**rules)).seconds.to_list()
+    return column(*texts, **rules).seconds.to_list()
 
 
 @pytest.mark.parametrize("text", SECONDS)
@@ -118,6 +133,8 @@ def test_a_time_without_seconds_is_the_beginning_of_its_minute_day_or_year(text,
 @pytest.mark.parametrize("text", NO_TIMES)
 def test_what_is_no_time_is_not_guessed(text):
     assert parse_time(text) is None
+    if unclear_zone(text):
+        return  # a column with it is a question
     assert read(text) in ([None], [pytest.approx(float("nan"), nan_ok=True)], [float("inf")])
 
 
@@ -177,6 +194,48 @@ def test_a_time_without_a_zone_is_local_where_the_schema_has_a_zone(text):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "zone", "offset"),
+    [
+        ("2023-11-15 04:47:11 IST", "Asia/Kolkata", 0),
+        ("2023-11-15 01:17:11 IST", "Asia/Jerusalem", 0),
+        ("2023-07-15 00:17:11 BST", "Europe/London", -123 * 86_400),
+        ("Wed Nov 15 07:17:11 CST 2023", "Asia/Shanghai", 0),
+        ("Tue Nov 14 17:17:11 CST 2023", "America/Chicago", 0),
+    ],
+)
+def test_a_name_of_several_zones_is_that_of_the_schema(text, zone, offset):
+    assert read(text, timezone=zone) == [MOMENT + offset]
+
+
+def test_a_name_of_several_zones_is_a_question_without_a_zone_in_the_schema():
+    for rules in ({}, {"timezone": "Europe/Berlin"}):
+        with pytest.raises(DataError) as refused:
+            read("2023-11-15 04:47:11 UTC", "2023-11-15 04:47:11 IST", **rules)
+        assert "'2023-11-15 04:47:11 IST'" in str(refused.value)
+        assert 'timezone = "Asia/Kolkata" or timezone = "Asia/Jerusalem"' in str(refused.value)
+    assert could_be_times(pl.Series(["2023-11-15 04:47:11 IST"])).to_list() == [MOMENT]
+
+
+def test_the_american_reading_of_cst_is_noted():
+    text = "Tue Nov 14 17:17:11 CST 2023"
+    assert read(text) == [MOMENT]
+    assert column(text).american == text
+    assert column(text, timezone="America/Chicago").american is None
+    assert column("Tue Nov 14 18:17:11 EST 2023").american is None
+
+
+def test_days_of_a_spreadsheet_are_read_only_where_all_numbers_are():
+    assert read("45244.970266203706", "45245") == [MOMENT, 1_700_006_400.0]
+    assert column("45244.5").serial == "45244.5"
+    assert read("45244.970266203706", "12") == [45_244.970266203706, 12.0]
+    assert read("45244.97", "1700003831") == [pytest.approx(1_700_003_808), MOMENT]
+    assert read("61244", "61245") == [61_244.0, 61_245.0]
+    berlin = datetime(2023, 11, 14, 12, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+    assert read("45244.5", timezone="Europe/Berlin") == [berlin]
+    assert read("32874", time_format="excel") == [631_152_000.0]
+
+
 def test_an_hour_that_the_clocks_skip_is_read_all_the_same():
     skipped = read("2023-03-26 02:30:00", timezone="Europe/Berlin")
     assert skipped == [1_679_794_200.0]
@@ -194,7 +253,10 @@ def test_post_events_takes_the_same_times_and_whole_numbers_as_ids(value):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(("timestamp", value) for value in ("3/4/2023", True, 0, -1, [1], "nan")),
+        *(
+            ("timestamp", value)
+            for value in ("3/4/2023", "2023-11-14 IST", True, 0, -1, [1], "nan")
+        ),
         *((field, value) for field in ("user_id", "item_id") for value in (True, 1.5, None)),
     ],
 )

@@ -11,6 +11,7 @@ SEPARATORS = ("::", "\t", ",", ";", "|", "\x01")  # the last is that of Hive
 QUOTED_SEPARATORS = (",", ";")  # files with other separators have no quotes, unless the header has
 COMMENTS = ("#", "%")
 SAMPLE = 30  # lines that decide
+MOST = 0.9  # of them
 EXCEL_LINE = re.compile(r'^"?sep=(.|\\t)"?$')
 RULER = re.compile(r"[\s|+:=-]*[-=]{2}[\s|+:=-]*")  # the line under the header of a printed table
 FOOTER = re.compile(
@@ -26,6 +27,7 @@ class Dialect:
     separator: str
     start: int = 0  # lines before the table: ``sep=;`` and comments
     is_quoted: bool = False
+    is_single: bool = False  # the quotes are ', not "
     trim: bool = False  # blanks after a separator do not count
     is_blank: bool = False  # any number of blanks separates two fields
     has_comment_header: bool = False  # the first line of the table is a comment with the names
@@ -48,10 +50,12 @@ def find_dialect(lines: Sequence[str], part: FileSchema) -> Dialect:
     if part.columns is not None and n_comments and _same_width(table[0], body[0], separator):
         kept, has_header = 0, False  # a file without a header whose first value begins so
     header = table[kept].lstrip("#% ") if has_header else table[kept] if kept < len(table) else ""
+    is_single = _is_single_quoted(part, separator, table[kept:])
     return Dialect(
         separator,
         start + kept,
-        _is_quoted(part, separator, header),
+        is_single or _is_quoted(part, separator, header),
+        is_single,
         trim=not is_blank and separator != " " and _has_blanks_after(separator, header),
         is_blank=is_blank,
         has_comment_header=has_header,
@@ -100,6 +104,16 @@ def _is_quoted(part: FileSchema, separator: str, header: str) -> bool:
     names = [name.strip() for name in header.split(separator)]
     all_quoted = all(len(n) > 1 and n[0] == '"' == n[-1] for n in names)
     return separator in QUOTED_SEPARATORS or all_quoted
+
+
+def _is_single_quoted(part: FileSchema, separator: str, table: Sequence[str]) -> bool:
+    """Return whether nearly all rows have a field between single quotes."""
+    if len(separator) != 1 or part.quoted is False or not table:
+        return False
+    mark = re.escape(separator)
+    field = re.compile(rf"(?:^|{mark})\s*'[^']*'\s*(?={mark}|$)")
+    rows = table[1:] if len(table) > 1 and part.columns is None else table
+    return sum(1 for row in rows if field.search(row)) >= MOST * len(rows)
 
 
 def _has_blanks_after(separator: str, header: str) -> bool:

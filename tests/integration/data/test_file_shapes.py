@@ -75,6 +75,11 @@ TEXTS = {
     "padded blanks": with_separator("    "),
     "blanks after commas": with_separator(", "),
     "all quoted": with_separator(",", '"'),
+    "all in single quotes": with_separator(",", "'"),
+    "single quotes after semicolons": with_separator("; ", "'"),
+    "single quotes below a plain header": with_separator(",", "'").replace(
+        with_separator(",", "'").split("\n")[0], HEADER
+    ),
     "quoted tabs": with_separator("\t", '"'),
     "quoted, blanks after commas": with_separator(", ", '"'),
     "trailing commas": "\n".join(f"{line}," for line in CSV.splitlines()).replace(",,", ","),
@@ -408,6 +413,18 @@ def test_nested_lists_arrays_bytes_and_dates_of_parquet_are_read(tmp_path):
     assert set(catalogue.category_names) == {"x", "y", "z"}
     assert catalogue.titles.take(catalogue.ids.rows(["i1"])) == ["A"]
     assert "columns of bytes are not read: image" in findings(loaded)
+
+
+def test_an_apostrophe_is_no_quote_and_a_quoted_one_is_kept(tmp_path):
+    (tmp_path / "ratings.csv").write_text(CSV)
+    (tmp_path / "items.csv").write_text("item_id,title\ni1,'Til Death\ni2,Rock 'n' Roll\n")
+    titles = load_dataset(tmp_path).dataset.catalogue.titles.tolist()
+    assert {"'Til Death", "Rock 'n' Roll"} <= set(titles)
+    lines = ["'item_id','title'", "'i1','It\\'s \"new\"'", "'i2','a, ''b''!'", "'i3','x'"]
+    (tmp_path / "items.csv").write_text("\n".join(lines))
+    loaded = load_dataset(tmp_path)
+    assert {'It\'s "new"', "a, 'b'!", "x"} <= set(loaded.dataset.catalogue.titles.tolist())
+    assert "items.csv: fields stand between single quotes." in findings(loaded)
 
 
 def test_a_sheet_of_excel_is_read(tmp_path):
