@@ -16,8 +16,7 @@ Outcome: TypeAlias = Literal["ok", "late", "down", "bug", "lost", "unknown"]
 Turn: TypeAlias = Callable[[float], Awaitable[None]]  # takes the time of arrival
 T = TypeVar("T")
 
-MAX_LAG = 0.001  # seconds; a timer that runs later than this shows that the event loop was busy
-READ_GRACE = 0.002  # seconds in which a busy event loop reads and delivers a waiting reply
+TICKS = 5  # parts in which the limit of a stage is counted
 
 
 class OverloadError(Exception):
@@ -133,29 +132,30 @@ class StageRunner:
 
 
 async def _await_limited(work: Callable[[], Awaitable[T]], seconds: float) -> T:
-    """Await ``work``; cancel it after ``seconds``, and not before the loop has read the network.
+    """Await ``work``; cancel it after ``seconds`` in which the event loop could read the reply.
 
-    A reply that arrives while the event loop is busy is in time: the store is not late, we are.
+    A reply that arrives while the loop is busy is in time: the store is not late, we are. The time
+    is therefore counted in ticks. A tick counts for its length, however late the loop is.
 
     Raises:
         TimeoutError: the work was cancelled.
     """
     loop = asyncio.get_running_loop()
-    due = monotonic() + seconds
+    length = seconds / TICKS
+    timer = loop.call_later(length, lambda: tick(TICKS - 1))
 
-    def expire() -> None:
-        if monotonic() - due > MAX_LAG:
-            timers.append(loop.call_later(READ_GRACE, scope.reschedule, 0.0))
+    def tick(remaining: int) -> None:
+        nonlocal timer
+        if remaining:
+            timer = loop.call_later(length, tick, remaining - 1)
         else:
             scope.reschedule(0.0)
 
     async with asyncio.timeout(None) as scope:
-        timers = [loop.call_later(seconds, expire)]
         try:
             return await work()
         finally:
-            for timer in timers:
-                timer.cancel()
+            timer.cancel()
 
 
 def _outcome(stage: str, error: Exception) -> Outcome:

@@ -70,11 +70,15 @@ class AdmissionControl:
         try:
             key = scope["caller"].key if "caller" in scope else None
             admitted = admission.admit(scope["arrived"], key.name if key else "")
+            is_refused = False
             try:
                 scope["candidate_share"] = admitted.candidate_share
                 await self._app(scope, receive, send)
+            except OverloadError:
+                is_refused = True
+                raise
             finally:
-                admission.release(admitted)
+                admission.release(admitted, is_refused=is_refused)
         except OverloadError:
             scope["route"] = FUNNEL_ROUTES[scope["path"]]
             service.metrics.count("requests_rejected")

@@ -1,9 +1,10 @@
 """Admission: which requests are answered, with how many candidates, and when each one computes.
 
 A worker has one core. It answers requests in the order of their arrival, and runs one computation
-in each turn of its event loop. Between two computations the loop reads the network. So a new
-request waits for at most one computation until it is admitted or refused, and the time until its
-own turn is known: the requests before it, times the measured seconds of one request.
+at a time. Between two computations the event loop reads the network twice: once for requests on
+open connections, once for those on new connections. So a new request waits for at most one
+computation until it is admitted or refused, and the time until its own turn is known: the requests
+before it, times the measured seconds of one request.
 """
 
 import asyncio
@@ -88,11 +89,14 @@ class Admission:
         self.clients[client].in_flight += 1
         return AdmittedRequest(candidate_share(load), end, client)
 
-    def release(self, admitted: AdmittedRequest) -> None:
-        """Record that an admitted request has ended, and learn how good the prediction was."""
+    def release(self, admitted: AdmittedRequest, *, is_refused: bool = False) -> None:
+        """Record that an admitted request has ended, and learn how good the prediction was.
+
+        One that was refused all the same had a prediction that was too short.
+        """
         self.in_flight -= 1
         self.clients[admitted.client].in_flight -= 1
-        is_missed = self._clock() > admitted.end + self.margin
+        is_missed = is_refused or self._clock() > admitted.end + self.margin
         # The quantile of the errors, by stochastic approximation (Robbins and Monro, 1951).
         self.margin += MARGIN_STEP * self.budget * (is_missed - TARGET_MISSES)
         self.margin = min(max(self.margin, 0.0), MAX_MARGIN * self.budget)
@@ -146,24 +150,38 @@ class Admission:
                 loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
-        """Measure the turn that ends, and let the next request compute.
+        """Measure the computation that has ended; in the next round of the loop, start another one.
 
-        Without one, the loop runs once more before the queue is idle: requests that arrived during
-        the computation are read now.
+        In the round between them the loop refuses and admits what it has read, and reads the
+        connections that it has just accepted. Without a next request the queue is then idle.
         """
         now = self._clock()
         if self._has_computed:
+            self._has_computed = False
             self.lag = now - self._turn_began
             self._learn(self.lag)
-        self._turn_began = now
-        if self._start_next(now):
-            self._has_computed = True
-        elif self._has_computed:
-            self._has_computed = False
+            self._turn_began = now
+            self._refuse_late(now)
             asyncio.get_running_loop().call_soon(self._end_turn)
+        elif self._start_next(now):
+            self._has_computed = True
         else:
             self._is_busy = False
             self.lag = 0.0
+
+    def _refuse_late(self, now: float) -> None:
+        """Refuse the requests that will be late behind those before them, such as after a stall."""
+        kept: deque[tuple[float, asyncio.Future[None]]] = deque()
+        begins = now
+        for arrived, turn in self._waiting:
+            if turn.done():  # its client has gone
+                continue
+            if self._is_in_time(arrived, begins):
+                kept.append((arrived, turn))
+                begins += self.service_time
+            else:
+                turn.set_exception(OverloadError(TOO_LATE))
+        self._waiting = kept
 
     def _start_next(self, now: float) -> bool:
         """Let the first request that can still be in time compute; return whether there is one."""

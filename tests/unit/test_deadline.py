@@ -68,6 +68,17 @@ async def test_a_reply_that_comes_while_the_event_loop_is_busy_is_in_time():
     assert request.results[0].outcome == "ok"
 
 
+async def test_a_stall_of_the_event_loop_leaves_the_store_the_rest_of_its_time():
+    async def read():
+        time.sleep(0.4)  # noqa: ASYNC251 - twice the limit
+        await asyncio.sleep(0.01)  # the store replies after that
+        return [1, 2, 3]
+
+    request = run()
+    assert await request.run_async("history", 0.2, read, []) == [1, 2, 3]
+    assert request.results[0].outcome == "ok"
+
+
 async def test_a_store_that_does_not_reply_is_late_although_the_event_loop_is_busy():
     async def read():
         time.sleep(0.1)  # noqa: ASYNC251

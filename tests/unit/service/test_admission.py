@@ -46,7 +46,7 @@ async def compute(admission, clock, seconds, order=None, name=None):
 
 async def settle(admission):
     """Let the event loop run until nobody has or awaits a turn."""
-    for _ in range(4):
+    for _ in range(8):
         await asyncio.sleep(0)
 
 
@@ -152,6 +152,20 @@ async def test_a_request_that_arrives_during_a_computation_is_admitted_before_th
     assert order == ["first", "arrival", "second"]
 
 
+async def test_a_request_on_a_new_connection_is_also_admitted_before_the_next_computation(
+    admission, clock
+):
+    """Such a request is read one round of the loop after its connection."""
+    order = []
+    for name in ("first", "second"):
+        asyncio.create_task(compute(admission, clock, 2.0, order, name))  # noqa: RUF006
+    loop = asyncio.get_running_loop()
+    connection = lambda: loop.call_soon(order.append, "arrival")  # noqa: E731
+    loop.call_soon(loop.call_soon, connection)
+    await settle(admission)
+    assert order == ["first", "arrival", "second"]
+
+
 async def test_what_arrives_right_after_a_computation_may_have_waited_for_it(admission, clock):
     loads = []
     await admission.turn(clock.now)
@@ -177,6 +191,34 @@ async def test_a_request_whose_budget_passes_in_the_queue_is_refused_and_costs_n
     with pytest.raises(OverloadError):
         late.result()
     assert order == ["stalled", "fresh"]
+
+
+async def test_after_a_stall_those_that_will_be_late_are_refused_at_once(admission, clock):
+    await measured(admission, clock, 10.0)  # a stall of 70 leaves time for two of five
+    order = []
+    arrived = clock.now
+
+    async def queue(name):
+        await admission.turn(arrived)
+        order.append(name)
+        clock.now += 10.0
+
+    stalled = asyncio.create_task(compute(admission, clock, 70.0, order, "stalled"))
+    waiting = [asyncio.create_task(queue(name)) for name in range(5)]
+    for _ in range(3):  # they queue, the stall is measured, the refused ones end
+        await asyncio.sleep(0)
+    assert [one.done() for one in waiting] == [False, False, True, True, True]
+    await asyncio.gather(stalled, *waiting, return_exceptions=True)
+    assert order == ["stalled", 0, 1]
+    for one in waiting[2:]:
+        with pytest.raises(OverloadError):
+            one.result()
+
+
+async def test_an_admitted_request_that_is_refused_widens_the_margin(admission, clock):
+    admitted = admission.admit(clock.now)
+    admission.release(admitted, is_refused=True)
+    assert admission.margin > 0
 
 
 async def test_a_late_request_is_refused_only_if_others_are_in_flight(admission, clock):
