@@ -4,8 +4,9 @@
     python -m benchmarks.load --out out --before ../other-checkout
 
 A list is whole if nothing is missing from it and it comes within the budget. A client that gets 503
-waits one second, as Retry-After says. The open loop sends a multiple of the best rate of the closed
-loop. With ``--before``, another checkout is measured in turns with this one.
+waits one second, as Retry-After says; with ``--no-wait`` it asks again at once. The open loop sends
+a multiple of the best rate of the closed loop, and never waits. With ``--before``, another checkout
+is measured in turns with this one.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,15 +32,18 @@ from benchmarks.request_cost.bench import Cores
 from loadtest.connection import HttpClient
 from loadtest.open_loop import OpenLoopPlan
 from loadtest.service import RECFUNNEL, pin_to_cores, run_service
-from loadtest.traffic import Traffic
+from loadtest.traffic import HttpCall, Traffic
 
 CLIENTS = (1, 2, 4, 8, 12, 16, 24, 32)
-OVERLOADS = (0.5, 1.0, 3.0)  # times the best rate of the closed loop
+OVERLOADS = (0.2, 0.5, 1.0, 3.0)  # times the best rate of the closed loop
+HALF = 0.5  # of saturation
 LONGEST_OVERLOAD = OVERLOADS[-1]
 WARM_UP_SECONDS = 2.0
 RETRY_AFTER = 1.0  # seconds
 HTTP_OK, HTTP_UNAVAILABLE = 200, 503
 HISTORY_STAGES = {"history", "filters", "funnel"}  # without one of these a list has no history
+METRICS = HttpCall("metrics", "GET", "/metrics")
+REFUSED_READS = b'recfunnel_redis_seconds_count{command="history",outcome="open"}'
 
 
 @dataclass(slots=True)
@@ -99,6 +103,7 @@ class LoadFigures:
     refused: int
     refused_p99: float  # ms
     failures: int
+    reads_refused: int = 0  # reads of a history that the circuit breaker did not let through
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,21 @@ class Plan:
     seconds: float = 4.0
     overload_seconds: float = 60.0  # of the highest load
     budget_ms: float = 100.0
+    pause: float = RETRY_AFTER  # seconds that a client waits after a 503
 
 
-async def closed_loop(
-    url: str, clients: int, seconds: float, budget_ms: float, traffic: Traffic | None = None
+async def closed_loop(  # noqa: PLR0913, PLR0917 - the last ones have defaults
+    url: str,
+    clients: int,
+    seconds: float,
+    budget_ms: float,
+    traffic: Traffic | None = None,
+    pause: float = RETRY_AFTER,
 ) -> LoadCounts:
-    """Send requests from so many clients, each as soon as the one before is answered."""
+    """Send requests from so many clients, each as soon as the one before is answered.
+
+    ``pause`` is how many seconds a client waits after a 503.
+    """
     client, counts, traffic = HttpClient(url), LoadCounts(), traffic or Traffic(clients)
     until = time.perf_counter() + seconds
 
@@ -125,7 +139,7 @@ async def closed_loop(
             ms = (time.perf_counter() - began) * 1000
             counts.count(reply.status, reply.body, ms, budget_ms)
             if reply.status == HTTP_UNAVAILABLE:
-                await asyncio.sleep(RETRY_AFTER)
+                await asyncio.sleep(pause)
 
     await asyncio.gather(*(run_client() for _ in range(clients)))
     counts.seconds = seconds
@@ -159,18 +173,33 @@ async def open_loop(
     return counts
 
 
+async def count_refused_reads(url: str) -> int:
+    """Return how many reads of a history the circuit breakers of the service have refused."""
+    client = HttpClient(url)
+    lines = (await client.send(METRICS)).body.splitlines()
+    client.close()
+    return sum(int(float(line.split()[-1])) for line in lines if line.startswith(REFUSED_READS))
+
+
 async def measure_all(url: str, plan: Plan) -> list[LoadFigures]:
     """Run the closed loops, then the open ones at multiples of the best rate."""
     await closed_loop(url, 2, WARM_UP_SECONDS, plan.budget_ms)
-    figures = []
+    figures: list[LoadFigures] = []
+    refused = await count_refused_reads(url)
+
+    async def add(load: str, counts: LoadCounts) -> None:
+        nonlocal refused
+        before, refused = refused, await count_refused_reads(url)
+        figures.append(replace(counts.summarise(load), reads_refused=refused - before))
+
     for clients in plan.clients:
-        counts = await closed_loop(url, clients, plan.seconds, plan.budget_ms)
-        figures.append(counts.summarise(f"{clients} clients"))
+        counts = await closed_loop(url, clients, plan.seconds, plan.budget_ms, pause=plan.pause)
+        await add(f"{clients} clients", counts)
     peak = best(figures)
     for factor in plan.overloads:
         seconds = plan.overload_seconds if factor == LONGEST_OVERLOAD else plan.seconds
         counts = await open_loop(url, max(factor * peak, 1.0), seconds, plan.budget_ms)
-        figures.append(counts.summarise(f"{factor:g} x"))
+        await add(f"{factor:g} x", counts)
     return figures
 
 
@@ -210,12 +239,13 @@ def show(name: str, figures: Sequence[LoadFigures], console: Console) -> None:
     """Print the figures of one service, and what they show."""
     table = Table(title=name, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     headings = ("load", "whole/s", "p50", "p99", "late", "degraded", "no history", "503")
-    for heading in (*headings, "p99 of 503", "failed"):
+    for heading in (*headings, "p99 of 503", "failed", "reads refused"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in figures:
         times = [f"{row.whole_rate:.0f}", f"{row.p50:.1f}", f"{row.p99:.1f}"]
         counts = map(str, (row.late, row.degraded, row.without_history, row.refused))
-        table.add_row(row.load, *times, *counts, f"{row.refused_p99:.1f}", str(row.failures))
+        last = (f"{row.refused_p99:.1f}", str(row.failures), str(row.reads_refused))
+        table.add_row(row.load, *times, *counts, *last)
     console.print(table)
 
 
@@ -224,31 +254,54 @@ def best(figures: Sequence[LoadFigures]) -> float:
     return max(row.whole_rate for row in figures if "clients" in row.load)
 
 
-def show_ratios(results: dict[str, list[LoadFigures]], console: Console) -> None:
-    """Print the figures that compare the measurements."""
+def ratios(results: dict[str, list[LoadFigures]]) -> list[tuple[str, str, str]]:
+    """Return (name, value, target) of each figure that compares the measurements."""
     one = results["after, 1 worker"]
     most = [row for row in one if "clients" in row.load][-1]
-    ratios = {f"{most.load} / best": most.whole_rate / best(one)}
+    by_load = {row.load: row for row in one}
+    figures = []
     if "before, 1 worker" in results:
-        ratios["best / best before"] = best(one) / max(best(results["before, 1 worker"]), 1e-9)
+        faster = best(one) / max(best(results["before, 1 worker"]), 1e-9)
+        figures.append(("best rate / best rate before", f"{faster:.2f}", ">= 2.5"))
+    figures.append((f"{most.load} / best rate", f"{most.whole_rate / best(one):.2f}", ">= 0.9"))
+    if half := by_load.get(f"{HALF:g} x"):
+        figures.append(("p99 at half of saturation", f"{half.p99:.1f} ms", "<= 20 ms"))
+    if highest := by_load.get(f"{LONGEST_OVERLOAD:g} x"):
+        whole, name = highest.whole_rate / best(one), f"{highest.load} overload"
+        figures.append((f"{name}: whole lists / best rate", f"{whole:.2f}", ">= 0.9"))
+        figures.append((f"{name}: p99 of 503", f"{highest.refused_p99:.1f} ms", "<= 10 ms"))
+    for name, rows in results.items():
+        lost = sum(row.without_history for row in rows)
+        figures.append((f"{name}: lists without history", str(lost), "0"))
+        reads = sum(row.reads_refused for row in rows)
+        figures.append((f"{name}: history reads refused by the breaker", str(reads), "0"))
     if "after, 2 workers" in results:
-        ratios["two workers / one"] = best(results["after, 2 workers"]) / best(one)
-    for row in one:
-        if row.load.endswith(" x"):
-            ratios[f"{row.load} / best"] = row.whole_rate / best(one)
-    for name, ratio in ratios.items():
-        console.print(f"{name}: {ratio:.2f}")
+        gain = best(results["after, 2 workers"]) / best(one)
+        figures.append(("two workers / one", f"{gain:.2f}", ">= 1.7"))
+    return figures
 
 
-def main(
+def show_ratios(results: dict[str, list[LoadFigures]], console: Console) -> None:
+    """Print the figures that compare the measurements."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("figure", "measured", "target"):
+        table.add_column(heading, justify="left" if heading == "figure" else "right", no_wrap=True)
+    for row in ratios(results):
+        table.add_row(*row)
+    console.print(table)
+
+
+def main(  # noqa: PLR0913, PLR0917 - options of the command
     out: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("out"),
     before: Annotated[Path | None, typer.Option(help="Another checkout, for comparison.")] = None,
     seconds: Annotated[float, typer.Option(help="Length of a measurement.")] = 4.0,
     overload_seconds: Annotated[float, typer.Option(help="Length of the highest load.")] = 60.0,
+    wait: Annotated[bool, typer.Option(help="Wait a second after each 503.")] = True,  # noqa: FBT002
     result: Annotated[Path, typer.Option(help="File of the result.")] = Path("out/load.json"),
 ) -> None:
     """Measure one and two workers of this checkout, and of another one in turns."""
-    console, plan = Console(), Plan(seconds=seconds, overload_seconds=overload_seconds)
+    console, pause = Console(), RETRY_AFTER if wait else 0.0
+    plan = Plan(seconds=seconds, overload_seconds=overload_seconds, pause=pause)
     results: dict[str, list[LoadFigures]] = {}
     for workers in (1, 2):
         count = f"{workers} worker{'s' * (workers > 1)}"
