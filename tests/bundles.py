@@ -40,8 +40,8 @@ def fine_ranker():
     ones = np.ones(width, np.float32)
     start = Logistic(ones * 0.1, ones * 3, ones / 7, 0.25)
     return PointwiseListwiseBlend(
-        GradientBoosting(start, tuple(boosters)),
-        GradientBoosting(start, tuple(boosters[:1])),
+        GradientBoosting.of(start, *boosters),
+        GradientBoosting.of(start, boosters[0]),
     )
 
 

@@ -6,8 +6,10 @@ names the leaf (Lucchese et al.: QuickScorer, SIGIR 2015). Larger trees are walk
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +71,63 @@ class Forest:
             nodes = (self.passed, self.failed)
             add_walked_trees(columns, n_trees, *tests, *rules, *nodes, self.leaves, total)
         return total
+
+    def write(self, path: Path) -> None:
+        """Write the arrays into one file, the same bytes for the same trees."""
+        with path.open("wb") as file:
+            np.savez(file, **{each.name: getattr(self, each.name) for each in fields(self)})
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what ``write`` wrote.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is damaged.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                arrays: dict[str, Any] = {each.name: stored[each.name] for each in fields(cls)}
+            for name, number in (("n_features", int), ("use_masks", bool)):
+                arrays[name] = number(arrays[name])
+        except (KeyError, TypeError, BadZipFile) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+        forest = cls(**arrays)
+        if not forest.is_sound:
+            raise ValueError(f"{path} is damaged: a tree leads out of the arrays")
+        return forest
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every test, column and leaf that scoring can reach is there."""
+        n_trees, n_tests, n_leaves = len(self.leaf_starts), len(self.columns), len(self.leaves)
+        rules = len(self.thresholds), len(self.missing), len(self.missing_passes)
+        lengths = {n_tests, *rules, len(self.masks), len(self.passed), len(self.failed)}
+        sizes = np.diff(self.starts)
+        if len(lengths) > 1 or len(self.starts) != n_trees + 1 or (sizes < 0).any():
+            return False
+        leaf_counts = sizes + 1  # a tree has one leaf more than it has tests
+        ends = np.cumsum(leaf_counts)
+        if not np.array_equal(self.leaf_starts, ends - leaf_counts):
+            return False
+        if (self.starts[0], self.starts[-1], leaf_counts.sum()) != (0, n_tests, n_leaves):
+            return False
+        own_tests, own_leaves = np.repeat(sizes, sizes), np.repeat(leaf_counts, sizes)
+        own_numbers = np.arange(n_tests) - np.repeat(self.starts[:-1], sizes)
+        nodes = np.stack([self.passed, self.failed])
+        leads_on = (nodes > own_numbers) & (nodes < own_tests)
+        leads_to_leaf = (nodes < 0) & (~nodes < own_leaves)
+        columns_inside = (self.columns >= 0) & (self.columns < self.n_features)
+        return bool((leads_on | leads_to_leaf).all() and columns_inside.all()) and (
+            not self.use_masks or self._keeps_last_leaves(sizes)
+        )
+
+    def _keeps_last_leaves(self, sizes: NDArray[np.int64]) -> bool:
+        """Whether no test removes the last leaf of its tree, so that some leaf always remains."""
+        grown = sizes > 0
+        remaining = np.bitwise_and.reduceat(self.masks, self.starts[:-1][grown])
+        last = np.uint64(1) << sizes[grown].astype(np.uint64)  # leaves are counted from 0
+        return bool((remaining.astype(np.uint64) & last).all())
 
 
 def flatten(model: Mapping[str, Any]) -> Forest:

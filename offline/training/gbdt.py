@@ -46,8 +46,8 @@ def fit_pointwise_listwise(
         """Grow as many boosters as configured from one linear model, each with its own seed."""
         data = _lightgbm_data(table, base, objective)
         parameters = (_parameters(config, one) | {"objective": objective} for one in seeds)
-        return GradientBoosting(
-            base, tuple(lightgbm.train(each, data, rounds) for each in parameters)
+        return GradientBoosting.of(
+            base, *(lightgbm.train(each, data, rounds) for each in parameters)
         )
 
     objectives = BINARY if table.positions is None else LAMBDARANK, LAMBDARANK

@@ -33,7 +33,7 @@ def make_trees(seed=0) -> GradientBoosting:
     features, labels = random.random((200, WIDTH)), random.integers(0, 2, 200)
     parameters = {"verbose": -1, "num_threads": 1, "num_leaves": 4, "seed": seed}
     booster = lightgbm.train(parameters, lightgbm.Dataset(features, labels), 3)
-    return GradientBoosting(make_logistic(seed=seed), (booster,))
+    return GradientBoosting.of(make_logistic(seed=seed), booster)
 
 
 def make_blend(seed=0) -> PointwiseListwiseBlend:

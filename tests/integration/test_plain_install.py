@@ -102,3 +102,16 @@ def test_data_is_fetched_and_looked_at_without_lightgbm():
         check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_a_bundle_is_served_without_lightgbm(trained):
+    """LightGBM brings scikit-learn along: a second and 70 MB for each worker."""
+    program = (
+        "import sys; sys.modules['lightgbm'] = None; import app.main; from pathlib import Path; "
+        "from app.bundle.bundle import find_current_bundle, load_bundle; "
+        "load_bundle(find_current_bundle(Path(sys.argv[1])))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program, str(trained)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr

@@ -47,6 +47,7 @@ def test_every_file_of_the_bundle_is_listed_and_none_is_a_pickle(trained):
     assert {path.name for path in folder.iterdir()} == listed
     assert {path.suffix for path in folder.iterdir()} == {
         ".npy",
+        ".npz",
         ".faiss",
         ".json",
         ".txt",
@@ -140,7 +141,7 @@ def test_a_folder_in_the_place_of_a_file_is_missing(folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["factors.items.npy", "fine.listwise.0.txt", "coarse.json", "factors.faiss"]
+    "name", ["factors.items.npy", "fine.listwise.0.npz", "coarse.json", "factors.faiss"]
 )
 def test_nonsense_with_a_right_digest_is_refused(folder, name):
     (folder / name).write_bytes(b"nonsense")

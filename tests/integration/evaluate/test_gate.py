@@ -60,7 +60,7 @@ def turned(grown: GradientBoosting):
         for tree, tree_info in enumerate(booster.dump_model()["tree_info"]):
             for leaf in range(tree_info["num_leaves"]):
                 booster.set_leaf_output(tree, leaf, -booster.get_leaf_output(tree, leaf))
-    return GradientBoosting(negated(grown.base), tuple(boosters))
+    return GradientBoosting.of(negated(grown.base), *boosters)
 
 
 def negated(linear: Logistic):

@@ -7,6 +7,7 @@ import pytest
 from app.kernels.compiled import KERNELS, compile_kernels
 from app.kernels.forest import (
     MAX_MASK_LEAVES,
+    Forest,
     UnsupportedForestError,
     add_masked_trees,
     add_walked_trees,
@@ -91,7 +92,7 @@ def test_trees_that_the_loops_cannot_score_are_scored_by_lightgbm(parameters, re
     with pytest.raises(UnsupportedForestError, match=reason):
         flatten(booster.dump_model())
     linear = Logistic(*np.ones((3, WIDTH), np.float32), 0.0)
-    model = GradientBoosting(linear, (booster,))
+    model = GradientBoosting.of(linear, booster)
     assert reason in caplog.text
     expected = linear.score(x) + booster.predict(x, raw_score=True, num_threads=1)
     np.testing.assert_array_equal(model.score(x), expected.astype(np.float32))
@@ -139,3 +140,43 @@ def test_a_kernel_is_never_compiled_again_for_other_types():
     assert not any(each.compile() for each in KERNELS)
     with pytest.raises(TypeError):
         add_walked_trees(*[np.zeros(3, np.complex64)] * 12)
+
+
+@pytest.mark.parametrize("leaves", [2, 8, 100])
+def test_flattened_trees_are_read_as_they_were_written(tmp_path, leaves):
+    columns = np.ascontiguousarray(make_features(1, 50).T)
+    forest = flatten(grow(4, num_leaves=leaves).dump_model())
+    for path in (tmp_path / "a.npz", tmp_path / "b.npz"):
+        forest.write(path)
+    assert path.read_bytes() == (tmp_path / "a.npz").read_bytes()
+    again = Forest.read(path)
+    np.testing.assert_array_equal(again.score(columns), forest.score(columns))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("columns", WIDTH),
+        ("columns", -1),
+        ("passed", 100),
+        ("failed", -100),
+        ("passed", 0),
+        ("masks", 0),
+        ("leaf_starts", 1),
+        ("starts", 1),
+    ],
+)
+def test_flattened_trees_that_lead_out_of_their_arrays_are_refused(tmp_path, name, value):
+    forest = flatten(grow(4, num_leaves=8).dump_model())
+    getattr(forest, name)[0] = value
+    forest.write(tmp_path / "trees.npz")
+    with pytest.raises(ValueError, match=r"trees\.npz is damaged"):
+        Forest.read(tmp_path / "trees.npz")
+
+
+def test_a_file_that_is_cut_is_refused(tmp_path):
+    path = tmp_path / "trees.npz"
+    flatten(grow(4, num_leaves=8).dump_model()).write(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"trees\.npz is damaged"):
+        Forest.read(path)

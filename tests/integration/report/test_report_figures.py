@@ -48,7 +48,7 @@ def trained(evaluated) -> TrainingResult:
     width = len(column_names(COARSE_VIEW))
     ones = np.ones(width, np.float32)
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1}, data, 3)
-    grown = GradientBoosting(zero_model(), (booster,))
+    grown = GradientBoosting.of(zero_model(), booster)
     return TrainingResult(
         models=evaluated[0],
         rankers=Rankers(

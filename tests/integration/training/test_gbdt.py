@@ -110,7 +110,7 @@ def test_a_model_without_trees_has_no_gains():
     data = lightgbm.Dataset(np.zeros((4, 2)), [0, 1, 0, 1], params={"verbosity": -1})
     nothing = np.zeros(2, np.float32)
     start = Logistic(nothing, np.ones(2, np.float32), nothing, 0.0)
-    bare = GradientBoosting(start, (lightgbm.train({"verbosity": -1}, data, 1),))
+    bare = GradientBoosting.of(start, lightgbm.train({"verbosity": -1}, data, 1))
     assert column_shares(PointwiseListwiseBlend(bare, bare)).tolist() == [0, 0]
 
 
@@ -272,7 +272,7 @@ def fine():
     data = lightgbm.Dataset(FEATURES, LABELS, group=[40] * 10, params={"verbosity": -1})
     parameters = {"objective": "lambdarank", "verbosity": -1, "num_threads": 1, "min_data": 5}
     boosters = (lightgbm.train(parameters | {"seed": s}, data, 10) for s in (1, 2))
-    return GradientBoosting(coarse(), tuple(boosters))
+    return GradientBoosting.of(coarse(), *boosters)
 
 
 def test_scores_are_those_of_the_linear_model_and_what_the_mean_booster_adds(fine):
