@@ -1,5 +1,6 @@
 """Finds the columns that say whether an item can be shown, and reads their words."""
 
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -12,7 +13,7 @@ from offline.data.table import TextTable
 
 
 def _phrases(text: str) -> frozenset[str]:
-    return frozenset(normalise_name(phrase) for phrase in text.split(","))
+    return frozenset(re.sub(r"[\W_]+", "", phrase) for phrase in text.split(","))
 
 
 SHOWN = _phrases(
@@ -20,15 +21,20 @@ SHOWN = _phrases(
     "visible, listed, open, online, current, for sale, on sale, limited availability, low stock, "
     "limited, few left, last items, preorder, pre order, backorder, back order, backordered, "
     "available on backorder, available for order, in store only, online only, new, released, "
-    "approved, ready, normal, ok, instock online, presale, shown, ja, oui, si, auf lager, lieferbar"
+    "approved, ready, normal, ok, instock online, presale, shown, ja, oui, si, sí, sì, sim, tak, "
+    "да, 是, 有, 有货, 在售, はい, 예, auf lager, lieferbar, verfügbar, en stock, disponible, "
+    "disponibile, disponível, в наличии, есть"
 )
 NOT_SHOWN = _phrases(
     "false, no, n, f, off, out of stock, sold out, unavailable, not available, discontinued, "
     "inactive, disabled, draft, archived, archive, hidden, private, deleted, removed, trashed, "
     "trash, unpublished, unlisted, delisted, closed, permanently closed, temporarily closed, "
     "expired, ended, suspended, blocked, banned, pending, rejected, offline, obsolete, retired, "
-    "sold, end of life, eol, nein, non, ausverkauft, nicht verfuegbar, "
-    "nicht verf\u00fcgbar, not in stock, oos, cancelled, canceled, inactif"
+    "sold, end of life, eol, not in stock, oos, cancelled, canceled, nein, non, nee, não, nie, "
+    "нет, 否, 无, 无货, 缺货, 下架, いいえ, 아니요, ausverkauft, "
+    "nicht verfuegbar, nicht verfügbar, nicht lieferbar, agotado, no disponible, rupture, "
+    "rupture de stock, épuisé, inactif, "
+    "indisponible, esaurito, non disponibile, esgotado, indisponível, нет в наличии"
 )
 POSITIVE_NAMES = frozenset((
     *AVAILABLE, "availability", "isinstock", "instockflag", "stock", "stockquantity", "stockqty",
@@ -135,7 +141,7 @@ def availability_findings(table: TextTable, part: ItemsFile) -> TextTable:
 
 def _is_availability(column: str, of: pl.Series) -> bool:
     name = normalise_name(column)
-    is_listed = name in POSITIVE_NAMES | NEGATIVE_NAMES
+    is_listed = name in POSITIVE_NAMES | NEGATIVE_NAMES or split_name(column) == ["available"]
     quantity = "stock" in split_name(column) and ends_in(
         column, frozenset({"quantity", "qty", "level", "count", "status", "available"})
     )
@@ -144,7 +150,8 @@ def _is_availability(column: str, of: pl.Series) -> bool:
     texts = of.drop_nulls()
     if texts.is_empty():
         return False
+    if name in AVAILABLE or split_name(column) == ["available"]:
+        return True
     read = read_availability(texts.rename(column).head(2_000))
-    return name in AVAILABLE or float(read.is_not_null().mean() or 0.0) >= (  # type: ignore[arg-type]
-        0.5 if name in WEAK_NAMES else 0.1
-    )
+    share = float(read.is_not_null().mean() or 0.0)  # type: ignore[arg-type]
+    return share >= (0.5 if name in WEAK_NAMES else 0.1)

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from offline.data.foreign_names import english_words
+
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -145,10 +147,9 @@ def normalise_name(name: str) -> str:
 
 
 def split_name(name: str) -> list[str]:
-    """Return the words of a name in lower case: ``Book-Rating``, ``InvoiceDate``, ``t_dat``."""
+    """Return the words of a name in English and lower case: ``InvoiceDate``, ``id_producto``."""
     name = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", name)  # Stars (1-5)
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return re.findall(r"[a-z0-9]+", spaced.lower())
+    return english_words(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name))
 
 
 def ends_in_id(name: str, nouns: Sequence[str], endings: frozenset[str] = ID_ENDINGS) -> bool:

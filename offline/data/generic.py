@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from offline.data.errors import DataError
+from offline.data.foreign_names import english_stem
 from offline.data.formats.sources import SUFFIXES, list_data_files, read_sources, stem_of
 from offline.data.logs import IMPLIED_TYPES, LOG_STEMS, base_stem
 from offline.data.schema import (
@@ -91,7 +92,7 @@ def _as_parts(folder: Path) -> str | None:
 
 
 def _find_one(folder: Path, names: list[str], part: str) -> str | None:
-    candidates = [name for name in names if stem_of(name) in STEMS[part]]
+    candidates = [name for name in names if english_stem(stem_of(name)) in STEMS[part]]
     if len(candidates) > 1:
         raise DataError(_several_text(folder, part, candidates))
     return candidates[0] if candidates else None

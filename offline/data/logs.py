@@ -9,6 +9,7 @@ import polars as pl
 
 from offline.data.column_fields import could_be
 from offline.data.errors import DataError
+from offline.data.foreign_names import english_stem
 from offline.data.formats.sources import stem_of
 from offline.data.interactions import CheckedEvents, check_interactions, no_interactions
 from offline.data.loading import load_file
@@ -41,7 +42,7 @@ def base_stem(name: str) -> str:
     if stem in LOG_STEMS:
         return stem
     match = _NUMBERED.fullmatch(stem)
-    return match["stem"] if match else stem
+    return english_stem(match["stem"] if match else stem)
 
 
 def implied_type(name: str) -> str | None:
@@ -138,8 +139,10 @@ def _with_type(table: TextTable, part: InteractionsFile) -> tuple[TextTable, Int
     kind = implied_type(part.files[0])
     if kind is None or part.type is not None or part.default_type is not None:
         return table, part
-    if part.value is None:
+    is_price = could_be("money", part.value) and not could_be("rating", part.value)
+    if part.value is None or (kind == "rating" and is_price):
         kind = "like" if kind == "rating" else kind
+        part = part.model_copy(update={"value": None}) if kind == "like" else part
     elif kind == "rating" or could_be("rating", part.value):
         return table, part.model_copy(update={"default_type": "rating"})
     text = (

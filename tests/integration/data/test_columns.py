@@ -172,3 +172,55 @@ def test_unused_columns_of_users_and_friends_are_listed(tmp_path):
     reading = read(tmp_path, "user,item", ["u{n},i"] * 2, **files)
     assert says(reading, "users.csv: columns that nothing uses: city.")
     assert says(reading, "friends.csv: columns that nothing uses: since.")
+
+
+SPANISH = {
+    "pedidos.csv": [
+        "id_usuario;id_producto;precio;fecha_compra",
+        *(f"u{n % 5};p{n % 7};{n},50;{n % 28 + 1}/11/2023 10:{n:02}" for n in range(40)),
+    ],
+    "productos.csv": [
+        "id_producto;titulo;categoria;disponible",
+        *(f"p{n};Cosa {n};Clase {n % 2};{'agotado' if n == 3 else 'si'}" for n in range(7)),
+    ],
+}
+CHINESE = {
+    "events.csv": [
+        "用户编号,物品编号,行为类型,时间戳",
+        *(f"u{n % 5},p{n % 7},{('pv', 'buy')[n % 2]},{1_700_000_000 + n}" for n in range(40)),
+    ]
+}
+
+
+def write_folder(folder, files):
+    for name, lines in files.items():
+        (folder / name).write_text("\n".join(lines), "utf-8")
+
+
+def test_columns_and_files_with_spanish_names_are_found(tmp_path):
+    write_folder(tmp_path, SPANISH)
+    dataset = load_dataset(tmp_path).dataset
+    assert len(dataset.log) == 40
+    assert dataset.traits.has_times
+    catalogue = dataset.catalogue
+    assert catalogue.titles.tolist()[:1] == ["Cosa 0"]
+    assert catalogue.available.tolist() == [n != 3 for n in range(7)]
+    assert set(catalogue.category_names) == {"Clase 0", "Clase 1"}
+
+
+def test_columns_with_chinese_names_are_found(tmp_path):
+    write_folder(tmp_path, CHINESE)
+    loaded = load_dataset(tmp_path)
+    assert len(loaded.dataset.log) == 40
+    assert loaded.dataset.traits.has_times
+    assert "pv is view, buy is purchase" in "\n".join(f.text for f in loaded.findings)
+
+
+def test_a_price_in_a_file_of_ratings_is_no_rating(tmp_path):
+    rows = [f"u{n % 5},p{n % 7},{n}.50,{1_700_000_000 + n}" for n in range(40)]
+    write_folder(tmp_path, {"ratings.csv": ["user_id,item_id,price,timestamp", *rows]})
+    loaded = load_dataset(tmp_path)
+    assert len(loaded.dataset.log) == 40
+    texts = "\n".join(f.text for f in loaded.findings)
+    assert "its rows are like events" in texts
+    assert "the column price holds amounts or money" in texts
