@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from app.bundle.manifest import POINTER
+from app.bundle.pointer import POINTER
 from app.process.server_process import find_binary
 from loadtest.service import DEFAULT_TIMEOUTS, NotServingError, environment_with_redis, free_port
 

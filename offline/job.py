@@ -11,7 +11,7 @@ from time import perf_counter
 
 from app.artifacts import Rankers
 from app.build import FunnelConfig
-from app.bundle.stored_bundles import current_version
+from app.bundle.pointer import current_version
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
 from app.rerank.seen import seen_rules

@@ -28,11 +28,11 @@ from app.artifacts import (
 from app.bundle.layout import list_arrays, read_arrays
 from app.bundle.manifest import (
     FORMAT_WITHOUT_TAG_LISTS,
-    POINTER,
     BundleError,
     Manifest,
     read_manifest,
 )
+from app.bundle.pointer import POINTER
 from app.bundle.verification import verify_files_once
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.catalogue.catalogue import Catalogue

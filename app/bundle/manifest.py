@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from app.artifacts import Sizes
+from app.bundle.pointer import POINTER
 from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
 from app.features.views import view_hash
@@ -21,7 +22,6 @@ FORMAT_WITHOUT_CHECKSUM = 3  # the newest format whose manifest has no checksum;
 READABLE_FORMATS = range(FORMAT_WITHOUT_TAG_LISTS, FORMAT_VERSION + 1)
 MANIFEST = "manifest.json"
 CHECKSUM = "manifest.sha256"  # of the manifest's bytes, as ``sha256sum`` writes and checks it
-POINTER = "current"
 
 
 class BundleError(Exception):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from app.bundle.manifest import POINTER, BundleError, Manifest, parse_manifest
+from app.bundle.manifest import BundleError, Manifest, parse_manifest
+from app.bundle.pointer import current_version
 
 BUNDLES_FOLDER = "bundles"
 HISTORY = "history"
@@ -45,14 +46,6 @@ def _read(folder: Path) -> StoredBundle:
         return StoredBundle(folder, parse_manifest(folder))
     except (BundleError, OSError) as error:
         return StoredBundle(folder, None, str(error))
-
-
-def current_version(out: Path) -> str | None:
-    """Return the version that ``current`` names, whether or not it exists."""
-    try:
-        return (out / POINTER).read_text().strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def service_history(out: Path) -> list[str]:

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
-from app.bundle.stored_bundles import StoredBundle, current_version, list_bundles
+from app.bundle.pointer import current_version
+from app.bundle.stored_bundles import StoredBundle, list_bundles
 from offline.publish.versions import rollback
 
 UNKNOWN = "-"

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from app.bundle.manifest import POINTER
+from app.bundle.pointer import POINTER
 from app.process.embedded_server import DATA_FOLDER
 from app.settings import Settings
 from offline.archive.files import archive_folder

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from app.bundle.manifest import POINTER
-from app.bundle.stored_bundles import list_fallbacks
+from app.bundle.pointer import POINTER
 from app.observe import logs
 from app.process.serve import check_port, serve
 from app.settings import Settings
@@ -22,8 +21,7 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
     """
     check_port(settings.host, settings.port)  # before a bundle is written
     logs.configure(settings.log_level)
-    has_bundle = (settings.out / POINTER).is_file() or list_fallbacks(settings.out)
-    if settings.serve_untrained and not has_bundle:
+    if settings.serve_untrained and not _has_bundle(settings):
         _publish_starter(settings)
     training: AbstractContextManager[None] = nullcontext()
     if settings.train_when_events:
@@ -32,6 +30,14 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
         training = self_training(settings)
     with training:
         run(settings)
+
+
+def _has_bundle(settings: Settings) -> bool:
+    if (settings.out / POINTER).is_file():
+        return True
+    from app.bundle.stored_bundles import list_fallbacks  # noqa: PLC0415 - slow to import
+
+    return bool(list_fallbacks(settings.out))
 
 
 def _publish_starter(settings: Settings) -> None:

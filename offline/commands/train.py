@@ -11,7 +11,7 @@ from rich.table import Table
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, Manifest, read_manifest
-from app.bundle.stored_bundles import current_version
+from app.bundle.pointer import current_version
 from app.kernels.compiled import compile_kernels
 from app.recall.registry import override_channels
 from app.settings import Settings

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.bundle.manifest import POINTER, BundleError, read_manifest
+from app.bundle.manifest import BundleError, read_manifest
+from app.bundle.pointer import POINTER
 from app.bundle.stored_bundles import (
     BUNDLES_FOLDER,
     HISTORY,

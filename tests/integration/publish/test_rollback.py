@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, GateCheck, GateResult
-from app.bundle.stored_bundles import HISTORY, current_version, list_bundles, service_history
+from app.bundle.pointer import current_version
+from app.bundle.stored_bundles import HISTORY, list_bundles, service_history
 from offline import cli
 from offline.publish.versions import (
     DRAFT_PREFIX,

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
-from app.bundle.stored_bundles import current_version
+from app.bundle.pointer import current_version
 from offline import cli
 from offline.commands.self_training import SelfTraining, count_new_events, self_training
 from offline.commands.serve import serve_from_nothing

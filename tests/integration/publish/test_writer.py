@@ -15,7 +15,8 @@ import redis
 from app.artifacts import Models
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.layout import collect_arrays
-from app.bundle.manifest import POINTER, BundleError, read_manifest
+from app.bundle.manifest import BundleError, read_manifest
+from app.bundle.pointer import POINTER
 from app.bundle.stored_bundles import HISTORY
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
