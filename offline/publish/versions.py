@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.bundle.manifest import BundleError, read_manifest
-from app.bundle.pointer import POINTER
+from app.bundle.pointer import POINTER, current_version
 from app.bundle.stored_bundles import (
     BUNDLES_FOLDER,
     HISTORY,
-    current_version,
     list_bundles,
     service_history,
     versions_before,
