@@ -156,10 +156,14 @@ class Hosted:
     def tell(self, *events):
         """Post events and wait until the crowd's state knows of them."""
         follower = self.service.deployment.consumer
-        known = follower.applied + follower.repeated
+
+        def n_read():
+            return follower.applied + follower.repeated + follower.repeat_cap.capped
+
+        known = n_read()
         answer = self.client.post("/events", json=list(events))
         assert answer.status_code == 202, answer.text
-        until(lambda: follower.applied + follower.repeated >= known + len(events))
+        until(lambda: n_read() >= known + len(events))
         until(lambda: self.service.deployment.state.is_settled)
         return answer.json()
 

@@ -63,7 +63,8 @@ class StoreThatFails(StoreAround):
 
 
 def event(number, item="a", **fields):
-    defaults = {"user": "u", "type": "like", "timestamp": time.time()}
+    """A like of now, by a user of its own: repeats of one user within an hour count once."""
+    defaults = {"user": f"u{number}", "type": "like", "timestamp": time.time()}
     return Event(event_id=f"e{number}", item=item, **(defaults | fields))
 
 

@@ -125,6 +125,34 @@ FAMILIES = (
     ),
     Family(
         "gauge",
+        "events_capped",
+        "Events since the bundle came into service that repeat one of the same user, item, type "
+        "and hour. They are in the user's history, but not in popularity and trends.",
+        merge="livemax",
+    ),
+    Family(
+        "gauge",
+        "new_user_events",
+        "Counted events since then, of users that the bundle does not have.",
+        merge="livemax",
+    ),
+    Family(
+        "gauge",
+        "new_user_surges",
+        "Items and scenes since then that users without any history moved alone within an hour; "
+        "the log names them.",
+        ("kind",),
+        "livemax",
+    ),
+    Family(
+        "gauge",
+        "scenes_dropped",
+        "Scenes since then whose counts were dropped for another one: name the scenes that exist "
+        "in the setting `scenes`.",
+        merge="livemax",
+    ),
+    Family(
+        "gauge",
         "archive_waiting",
         "Entries that the archiver has not read yet; absent where there never was an archiver.",
         ("stream",),

@@ -217,7 +217,14 @@ class Service:
                     await self._reload.wait()
 
     async def _report(self, deployment: Deployment) -> None:
-        self.metrics.set("follower_lag_seconds", deployment.consumer.lag)
+        consumer = deployment.consumer
+        self.metrics.set("follower_lag_seconds", consumer.lag)
+        self.metrics.set("events_capped", consumer.repeat_cap.capped)
+        self.metrics.set("scenes_dropped", deployment.counters.scenes.replaced)
+        if consumer.surges:
+            self.metrics.set("new_user_events", consumer.surges.new_user_events)
+            for kind, number in consumer.surges.noticed.items():
+                self.metrics.set("new_user_surges", number, kind)
         items = deployment.live_items
         items.place_waiting()
         self.metrics.set("live_items", items.placed_count)

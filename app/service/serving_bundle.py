@@ -23,6 +23,7 @@ from app.recall.registry import override_channels
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from app.state.histories import RedisHistories
+from app.state.new_user_surges import NewUserSurges
 from app.state.shared_exclusions import SharedExclusions
 from app.state.store import Store
 from app.state.stream_consumer import CounterUpdates, StreamConsumer
@@ -97,6 +98,7 @@ class ServingBundle:
             if models.segments.names
             else None,
             trained=trained_events(self.bundle),
+            surges=NewUserSurges(models.users),
         )
 
     def build_funnel(self, state: LiveState, cpu: Cpu, by: Checkpoints | None = None) -> Funnel:

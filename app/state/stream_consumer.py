@@ -22,6 +22,8 @@ from app.state.event_codec import (
 )
 from app.state.event_interpreter import EventInterpreter
 from app.state.group_counts import SegmentRows
+from app.state.new_user_surges import NewUserSurges
+from app.state.repeat_cap import RepeatCap
 from app.state.store import Store
 from app.state.streams import (
     BLOCK_MS,
@@ -75,21 +77,24 @@ class StreamConsumer:
     after: Mapping[str, str] = field(default_factory=dict)  # stream: newest entry in the bundle
     segments: SegmentsOf | None = None  # segments of users; None: no counts by segment
     trained: TrainedEvents | None = None  # events that the counters hold from the start
+    surges: NewUserSurges | None = None  # None: new users are not looked at
     read_timeout: float = READ_TIMEOUT
     block_ms: int = BLOCK_MS
 
-    applied: int = field(default=0, init=False)  # events that changed the counters
+    applied: int = field(default=0, init=False)  # events that changed the counters; see repeat_cap
     repeated: int = field(default=0, init=False)  # entries whose id was seen before
     in_bundle: int = field(default=0, init=False)  # events that the bundle was trained on
     unreadable: int = field(default=0, init=False)  # foreign or damaged entries
     failures: int = field(default=0, init=False)  # reads that the server did not answer
     lag: float = field(default=0.0, init=False)  # seconds since the newest entry read was written
     caught_up: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    repeat_cap: RepeatCap = field(init=False)
     offsets: dict[bytes, bytes] = field(init=False)  # key of each stream: newest entry read
     _event_ids: RecentKeys = field(default_factory=RecentKeys, init=False)
     _lists: RecentKeys = field(default_factory=RecentKeys, init=False)  # request id: its scene
 
     def __post_init__(self) -> None:
+        self.repeat_cap = RepeatCap(self.trained)
         before = f"{self.since - 1}-{2**64 - 1}" if self.since else "0-0"
         keys = (events_key(self.prefix), impressions_key(self.prefix))
         self.offsets = {
@@ -151,12 +156,23 @@ class StreamConsumer:
         times = np.minimum(np.array(timestamps), np.array(arrivals))
         interpreter = EventInterpreter(self.ids, self.event_weights, self.time_shift)
         read, positions = interpreter.read_with_positions(items, types, values, times)
+        arrived = np.array(arrivals)
+        counted = self.repeat_cap.keep_first(
+            [users[at] for at in positions],
+            [items[at] for at in positions],
+            read.types,
+            read.times,
+            arrived[positions] - self.time_shift,
+        ).nonzero()[0]
+        read, positions = read.take(counted), positions[counted]
+        names = [users[at] for at in positions]
         segments = None
         if self.segments:
-            attributes = [events[at].attributes for at in positions]
-            segments = self.segments([users[at] for at in positions], attributes)
+            segments = self.segments(names, [events[at].attributes for at in positions])
         self.counters.apply(read.rows, read.weights, read.times, segments)
         self._count_successes([requests[at] for at in positions], read.rows, read.weights)
+        if self.surges and names:
+            self.surges.record("item", [items[at] for at in positions], names, arrivals[-1])
         self.applied += len(read)
 
     def _without_trained(
@@ -171,9 +187,15 @@ class StreamConsumer:
 
     def _count_impressions(self, entries: Sequence[StreamEntry]) -> None:
         by_scene: dict[str, list[str]] = {}
+        in_scenes: list[tuple[str, str]] = []  # scene and user
         for _, shown in self._decode(entries, decode_impression):
             if self._add(self._lists, shown.request_id, shown.scene):
                 by_scene.setdefault(shown.scene, []).extend(shown.items)
+                if shown.scene:
+                    in_scenes.append((shown.scene, shown.user))
+        if self.surges and in_scenes:
+            scenes, users = zip(*in_scenes, strict=True)
+            self.surges.record("scene", scenes, users, seconds_of(entries[-1][0]))
         for scene, items in by_scene.items():
             rows = self.ids.rows(items)
             self.counters.count_impressions(rows[rows >= 0], scene)

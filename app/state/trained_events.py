@@ -16,6 +16,7 @@ from app.catalogue.ids import IdIndex
 from app.event_weights import type_code
 
 EventName: TypeAlias = tuple[str, str, str, float]  # user, item, type, unix seconds
+HOUR = 3_600.0  # seconds
 TOLERANCE = 0.0005  # seconds; times are written with milliseconds at the finest
 
 
@@ -44,17 +45,39 @@ class TrainedEvents:
                     user >= 0
                     and item >= 0
                     and any(
-                        self._has(int(user), int(item), type_code(kind), moment)
+                        self._has(
+                            *(int(user), int(item), type_code(kind)),
+                            (moment - TOLERANCE, moment + TOLERANCE),
+                        )
                         for moment in {time, time - self.time_shift}
                     )
                 )
         return result
 
-    def _has(self, user: int, item: int, code: int, time: float) -> bool:
+    def contain_hours(self, events: Sequence[tuple[str, str, int, float]]) -> NDArray[np.bool_]:
+        """Return for which events the log has one of the same user, item, type and hour, (n,).
+
+        Args:
+            events: user, item, code of the type, and number of the hour since 1970, data time.
+        """
+        result = np.zeros(len(events), np.bool_)
+        last = self.data_end // HOUR
+        old = [n for n, (*_, hour) in enumerate(events) if hour <= last]  # seldom any is
+        if old:
+            users, items, codes, hours = zip(*(events[n] for n in old), strict=True)
+            rows = zip(self.users.ids.rows(users), self.items.rows(items), strict=True)
+            for n, (user, item), code, hour in zip(old, rows, codes, hours, strict=True):
+                start, end = hour * HOUR, (hour + 1) * HOUR
+                is_known = user >= 0 and item >= 0
+                result[n] = is_known and self._has(int(user), int(item), code, (start, end))
+        return result
+
+    def _has(self, user: int, item: int, code: int, span: tuple[float, float]) -> bool:
+        """Return whether the log has such an event in ``[start, end)``, unix seconds."""
         users = self.users
         start, end = int(users.indptr[user]), int(users.indptr[user + 1])
         oldest_first = users.times[start:end][::-1]
-        low, high = oldest_first.searchsorted([time - TOLERANCE, time + TOLERANCE])
+        low, high = oldest_first.searchsorted(span)
         if low == high:
             return False
         same_time = slice(end - int(high), end - int(low))

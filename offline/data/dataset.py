@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex
 from app.contracts import NO_TYPES, EventTypes, Scores, Times
+from app.state.repeat_cap import first_of_hour
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,11 @@ class Log:
         """Return the interactions with ``start <= time < end``."""
         low, high = np.searchsorted(self.times, [start, end], side="left")
         return self.take(slice(int(low), int(high)))
+
+    def without_repeats(self) -> "Log":
+        """Return the interactions that count in popularity, see ``app.state.repeat_cap``."""
+        is_first = first_of_hour(self.users, self.items, self.types, self.times)
+        return self if is_first.all() else self.take(is_first.nonzero()[0])
 
 
 NO_LOG = Log(

@@ -62,9 +62,9 @@ async def _lists_in_time_order(
 ) -> list[dict[str, Rows]]:
     """Compute each user's list at their own moment. The counters move on with the moments."""
     query_builder, counters = answers.funnel.query_builder, answers.funnel.query_builder.counters
-    lists, counted_until = [], counters.now
+    lists, counted_until, log = [], counters.now, answers.dataset.log.without_repeats()
     for user_id, user in zip(user_ids(answers.dataset, users), users, strict=True):
-        advance_counters(query_builder, answers.dataset.log, counted_until, user.at)
+        advance_counters(query_builder, log, counted_until, user.at)
         counted_until = max(counted_until, user.at)
         request = Request(user_id, K, answers.seed, arrived=0.0, inline=user.since)
         run = await recommend_once(answers.funnel, request)

@@ -17,7 +17,11 @@ class PopularityConfig:
 
 
 def fit_popularity(log: Log, n: int, at: float, config: PopularityConfig) -> Popularity:
-    """Count the events of ``n`` items at the moment ``at``, unix seconds; see ``Popularity``."""
+    """Count the events of ``n`` items at the moment ``at``, unix seconds; see ``Popularity``.
+
+    Repeats of a user within an hour do not count, as in the service.
+    """
+    log = log.without_repeats()
     decays = [np.exp2(-(at - log.times) / half_life) for half_life in HALF_LIVES]
     likes = np.maximum(log.weights, 0.0)
     first_seen = np.full(n, np.inf)

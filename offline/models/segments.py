@@ -55,8 +55,10 @@ def fit_segments(log: Log, encoding: SegmentEncoding, n: int, config: SegmentsCo
     """Estimate P(item | segment) from positive weights, shrunk to P(item), which is the last row.
 
     ``share = (likes of the segment + prior · P(item)) / (all likes of the segment + prior)`` is the
-    mean of a Dirichlet posterior. Without any like, P(item) is equal for all items.
+    mean of a Dirichlet posterior. Without any like, P(item) is equal for all items. Repeats of a
+    user within an hour do not count, as in the service.
     """
+    log = log.without_repeats()
     weights = np.maximum(log.weights, 0.0) * time_decay(log, config.half_life)
     total = np.bincount(log.items, weights=weights, minlength=n)
     overall = total / total.sum() if total.any() else np.full(n, 1.0 / max(n, 1))

@@ -130,7 +130,11 @@ def add_later_events(
 
 
 def advance_counters(query_builder: QueryBuilder, log: Log, since: float, until: float) -> None:
-    """Count every event in ``[since, until)``, overall and by the segments of its user."""
+    """Count the events in ``[since, until)``, overall and by the segments of their users.
+
+    ``log`` is without the repeats of its users, see ``Log.without_repeats``: what repeats an event
+    before ``since`` cannot be told from the window alone.
+    """
     events = log.between(since, until)
     if len(events):
         models, counters = query_builder.models, query_builder.counters

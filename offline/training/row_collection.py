@@ -47,10 +47,11 @@ async def collect_rows(
     recall = without_ranking(funnel)  # the pool before the first cut does not depend on rankers
     tables = []
     conversion = dataset.traits.positive_weights[-1] if dataset.traits.positive_weights else np.inf
+    counted = dataset.log.without_repeats()
     counted_until = funnel.query_builder.counters.now
     names = dataset.users.names(np.array([user.user for user in users], np.int64))
     for name, user in zip(names, users, strict=True):
-        advance_counters(funnel.query_builder, dataset.log, counted_until, user.at)
+        advance_counters(funnel.query_builder, counted, counted_until, user.at)
         counted_until = max(counted_until, user.at)
         request = Request(name, 10, seed, arrived=0.0, inline=user.since, explore=False)
         run = await recommend_once(recall, request)

@@ -77,9 +77,10 @@ class RecallEvaluator:
         """Compute the channel's list for each user at their moment; counters move with them."""
         channels: list[Channel | LocalChannel] = [*funnel.awaited_channels, *funnel.local_channels]
         channel = next(one for one in channels if one.name == name)
+        counted = self.data.dataset.log.without_repeats()
         shares, counted_until = [], funnel.query_builder.counters.now
         for user_id, user in zip(user_ids(self.data.dataset, users), users, strict=True):
-            advance_counters(funnel.query_builder, self.data.dataset.log, counted_until, user.at)
+            advance_counters(funnel.query_builder, counted, counted_until, user.at)
             counted_until = max(counted_until, user.at)
             answer = channel.recall(self._query(funnel, user_id, user), self.limit)
             proposal = await answer if inspect.isawaitable(answer) else answer

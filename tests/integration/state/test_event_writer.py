@@ -61,7 +61,8 @@ async def state(store, users, prefix):
     ]
     entries = await store.command("XRANGE", f"{prefix}:events", "-", "+")
     consumer = StreamConsumer(store, prefix, counters(MOMENT), IDS, EventWeights())
-    consumer.apply_entries("events", entries)
+    in_order = sorted(entries, key=lambda entry: entry[1][1])  # the first of an hour counts
+    consumer.apply_entries("events", in_order)
     every, counted = np.arange(len(IDS)), consumer.counters
     trends = [counted.counts_at(MOMENT + 10, every), counted.liked_at(MOMENT + 10, every)]
     entries = sorted(fields[1] for _, fields in entries)
