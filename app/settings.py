@@ -290,8 +290,15 @@ class Settings(BaseSettings):
         1_000,
         ge=0,
         le=1_000_000,
-        description="rows of each worker for items that no bundle has yet; see "
+        description="rows of each worker for items that no bundle has yet, at the start; see "
         "[items](../guides/items.md)",
+    )
+    max_spare_items: int = Field(
+        50_000,
+        ge=0,
+        le=1_000_000,
+        description="most such rows: they are doubled before they run out. Beyond them, new items "
+        "are refused with 507",
     )
     drift_bound: Positive = Field(
         0.25,

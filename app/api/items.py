@@ -48,6 +48,7 @@ NewId = Annotated[
 async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     """Create or change an item in every worker. After the answer it can be in the next list.
 
+    If more items are new than there is room for, it can be in lists some seconds later.
     With `"is_available": false` it is in no list from then on.
     """
     service, deployment = _access(http)
@@ -126,14 +127,17 @@ def _require_room(service: Service, deployment: Deployment, item: ItemRecord) ->
             f"{len(records)} items were changed or deleted, and item_limit is {limit}: raise it",
             "item_id",
         )
-    items = deployment.live_items
+    items, maximum = deployment.live_items, service.settings.max_spare_items
     if items.has_room_for(item):
+        return
+    if items.may_wait(maximum):
+        service.make_room_soon()
         return
     service.metrics.count("item_changes", "put", "full")
     raise RefusalError(
         507,
-        f"all {len(items.catalogue) - len(items.base)} spare rows are taken: train a bundle that "
-        "has the new items, delete some, or raise spare_items",
+        f"{items.spare_count} items or providers are new, and max_spare_items is {maximum}: train "
+        "a bundle that has them, delete some, or raise max_spare_items",
         "item_id",
     )
 

@@ -73,6 +73,31 @@ class LiveItems:
     def placed_count(self) -> int:
         return len(self.catalogue.ids.added_rows)
 
+    @property
+    def spare_count(self) -> int:
+        """The number of rows for items that the bundle lacks, taken or not."""
+        return len(self.catalogue) - len(self.base)
+
+    def wanted_spare_count(self, maximum: int) -> int:
+        """Return how many spare rows there should be, at most ``maximum``.
+
+        They are doubled as soon as half of them, or of the codes for new providers, are taken.
+        """
+        taken = self._taken_count
+        if 2 * taken <= self.spare_count or not taken:
+            return self.spare_count
+        return max(self.spare_count, min(4 * taken, maximum))
+
+    def may_wait(self, maximum: int) -> bool:
+        """Return whether a further item gets a row when there are ``maximum`` spare rows."""
+        return self._taken_count < maximum
+
+    @property
+    def _taken_count(self) -> int:
+        """The number of rows that new items and the codes of new providers need."""
+        new_providers = len(self._providers) - len(self.base.provider_names)
+        return max(self.placed_count, new_providers) + len(self.waiting)
+
     def has_room_for(self, item: ItemRecord) -> bool:
         """Return whether there is, or will soon be, a row for this item and a provider code."""
         has_code = item.provider is None or item.provider in self._providers
@@ -110,10 +135,13 @@ class LiveItems:
             self.catalogue.available[row : row + 1] = False  # no row when the item has none
 
     def completed(self, item: ItemRecord) -> ItemRecord | None:
-        """Return the record with every field filled in; None when the item has no row."""
+        """Return the record with every field filled in, as it will be if the item waits for a row.
+
+        None when the item has no row and does not wait for one.
+        """
         catalogue, rows = self.catalogue, self.catalogue.ids.rows([item.item_id])
         if rows[0] < 0:
-            return None
+            return self._completed_waiting(item) if item.item_id in self.waiting else None
         row, (provider,) = int(rows[0]), catalogue.providers[rows].tolist()
         year = float(catalogue.released[row])
         return replace(
@@ -125,6 +153,20 @@ class LiveItems:
             flags=catalogue.flags.names_of(row),
             is_available=bool(catalogue.available[row]),
             attributes={name: column.at(row) for name, column in catalogue.attributes.items()},
+        )
+
+    def _completed_waiting(self, item: ItemRecord) -> ItemRecord:
+        given = item.attributes or {}
+        attributes = {
+            name: given[name] if is_of_kind(column.kind, given.get(name)) else None
+            for name, column in self.catalogue.attributes.items()
+        }
+        return replace(
+            item,
+            categories=tuple(sorted(item.categories or ())),
+            flags=tuple(sorted(item.flags or ())),
+            is_available=item.is_available is not False,
+            attributes=attributes,
         )
 
     def _take_row(self, item: ItemRecord) -> int:

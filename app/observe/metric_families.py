@@ -177,7 +177,8 @@ FAMILIES = (
     Family(
         "gauge",
         "waiting_items",
-        "Items that wait for a spare row: raise `spare_items` or train.",
+        "Items that wait for a spare row: for some seconds, while room is made, or because there "
+        "are `max_spare_items` of them.",
         merge="livemax",
     ),
     Family(

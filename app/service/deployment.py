@@ -59,16 +59,20 @@ class Deployment:
     tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False)
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913, PLR0917 - the parts of a worker
         cls,
         bundle: Bundle,
         settings: Settings,
         store: Store,
         cpu: Cpu,
         exclusions: SharedExclusions,
+        min_spare: int = 0,
     ) -> "Deployment":
-        """Build the deployment of a bundle. Call it in a thread: many items take long."""
-        serving = ServingBundle.of(bundle, settings)
+        """Build the deployment of a bundle. Call it in a thread: many items take long.
+
+        ``min_spare`` is the least number of rows for items that the bundle lacks.
+        """
+        serving = ServingBundle.of(bundle, settings, min_spare)
         one, other = (_build_replica(serving, store, cpu, exclusions) for _ in range(2))
         state = DoubleBuffer(one, other, cpu)
         return cls(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.bundle.bundle import find_current_bundle
+from app.bundle.bundle import Bundle, find_current_bundle
 from app.bundle.manifest import BundleError
 from app.bundle.private_copy import (
     FolderState,
@@ -135,11 +135,38 @@ class Rollout:
             self.metrics.count("bundle_refused")
             log.error("bundle refused: %s", reason)
 
-    async def _put_into_service(self, loaded: LoadedBundle) -> None:
-        """Build the deployment of a sound bundle, warm it up, then replace the old one."""
+    async def make_room(self) -> None:
+        """Serve the same bundle with more spare rows, before new items have taken all of them."""
+        deployment, loaded = self.deployment, self._loaded
+        if deployment is None or loaded is None:
+            return
+        now = deployment.live_items.spare_count
+        wanted = deployment.live_items.wanted_spare_count(self.settings.max_spare_items)
+        if wanted > now:
+            log.info("making room for %d new items; there were rows for %d", wanted, now)
+            await self._put_into_service(loaded, wanted)
+
+    async def _put_into_service(self, loaded: LoadedBundle, spare: int = 0) -> None:
+        """Build the deployment of a sound bundle, warm it up, then replace the old one.
+
+        It has at least ``spare`` rows for new items, and more if those in the store need them.
+        """
         bundle = loaded.bundle
         await asyncio.to_thread(compile_kernels)
-        parts = (self.settings, self.store, self.cpu, self.exclusions)
+        new = await self._build(bundle, spare)
+        wanted = new.live_items.wanted_spare_count(self.settings.max_spare_items)
+        if new.live_items.waiting and wanted > new.live_items.spare_count:
+            await self._discard(new)
+            new = await self._build(bundle, wanted)
+        old, self.deployment, self._loaded = self.deployment, new, loaded
+        self.metrics.set_bundle(bundle.version, bundle.manifest.created)
+        log.info("serving bundle %s", bundle.version)
+        if old:
+            self.tasks.start(self._retire(old))
+
+    async def _build(self, bundle: Bundle, spare: int) -> Deployment:
+        """Return a deployment that is ready to answer requests."""
+        parts = (self.settings, self.store, self.cpu, self.exclusions, spare)
         new = await asyncio.to_thread(Deployment.build, bundle, *parts)
         self.item_store.subscribe(new.live_items.put)
         new.start(self.tasks.start)
@@ -148,11 +175,7 @@ class Rollout:
         except BaseException:  # the service stops, or there is a bug: the new tasks must end
             await self._discard(new)
             raise
-        old, self.deployment, self._loaded = self.deployment, new, loaded
-        self.metrics.set_bundle(bundle.version, bundle.manifest.created)
-        log.info("serving bundle %s", bundle.version)
-        if old:
-            self.tasks.start(self._retire(old))
+        return new
 
     async def _prepare(self, new: Deployment) -> None:
         """Wait for Redis, at most ``timing.prepare`` seconds, and warm up."""

@@ -143,6 +143,10 @@ class Service:
         log.info("looking for a new bundle and new keys")
         self._reload.set()
 
+    def make_room_soon(self) -> None:
+        """Look at once whether new items need more rows."""
+        self._reload.set()
+
     async def stop(self) -> None:
         """End all tasks, write the queued records, and close the connections."""
         await self.tasks.stop()
@@ -202,6 +206,7 @@ class Service:
                 await self.rollout.refresh()
             finally:
                 self.first_attempt.set()
+            await self.rollout.make_room()
             self.metrics.count(
                 "impressions_dropped", n=self.impressions.dropped - dropped_impressions
             )

@@ -46,10 +46,13 @@ class ServingBundle:
     catalogue: CatalogueOverlay  # the one of ``bundle``
 
     @classmethod
-    def of(cls, bundle: Bundle, settings: Settings) -> "ServingBundle":
-        """Apply the settings to a bundle. Log the settings that do not fit the bundle."""
+    def of(cls, bundle: Bundle, settings: Settings, min_spare: int = 0) -> "ServingBundle":
+        """Apply the settings to a bundle. Log the settings that do not fit the bundle.
+
+        ``min_spare`` is the least number of spare rows, for more items than the settings expect.
+        """
         base = bundle.models.catalogue
-        spare = settings.spare_items
+        spare = max(settings.spare_items, min_spare)
         if bundle.manifest.is_starter:  # all that is shown may have to go there
             spare = max(spare, STARTER_SPARE_ITEMS)
         catalogue = build_overlay(base, spare)

@@ -169,12 +169,14 @@ class RequestReplayer:
         key = (version, repr(settings))
         present, funnel = self._funnels.get(key, (None, None))
         if funnel is None or present != offset:
+            items = self._items(*offset)
             build = partial(
                 ServingBundle.of,
                 self._bundle(version),
                 apply_slate_settings(self.settings, settings),
+                len(items),
             )
-            state = RebuiltState(build, self.reader, self._items(*offset))
+            state = RebuiltState(build, self.reader, items)
             histories = LoggedHistories(
                 lambda reply: state.serving.build_histories(NO_STORE).decode(reply)
             )

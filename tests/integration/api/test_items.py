@@ -153,7 +153,7 @@ def test_scenes_forbid_flags_and_cap_categories_of_new_items(trained, redis_url)
 @pytest.fixture
 def narrow(trained, redis_url):
     """A service with room for four more items, and with a catalogue of its own."""
-    known = {"spare_items": 4, "key_prefix": f"narrow-{uuid4().hex}"}
+    known = {"spare_items": 4, "max_spare_items": 4, "key_prefix": f"narrow-{uuid4().hex}"}
     with hosted(leisurely(out=trained, redis_url=redis_url, **known)) as service:
         yield service
 
@@ -165,12 +165,39 @@ def test_more_new_items_than_spare_rows_are_refused_and_counted(narrow):
     answer = shop.client.put("/items/full-4", json={})
     assert answer.status_code == 507
     assert answer.json()["error"]["code"] == "full"
-    assert "raise spare_items" in answer.json()["error"]["message"]
+    assert "raise max_spare_items" in answer.json()["error"]["message"]
     assert shop.client.put("/items/full-3", json={"title": "Still"}).is_success
     text = shop.client.get("/metrics").text
     assert 'recfunnel_item_changes_total{change="put",outcome="full"} 1.0' in text
     assert shop.client.delete("/items/full-0").is_success
     until(lambda: shop.client.put("/items/full-4", json={}).is_success)  # the row rests first
+
+
+def test_room_is_made_for_more_new_items_and_none_is_lost(trained, redis_url):
+    known = {"spare_items": 2, "max_spare_items": 40, "key_prefix": f"growing-{uuid4().hex}"}
+    names = [f"more-{n}" for n in range(9)]
+    with hosted(leisurely(out=trained, redis_url=redis_url, **known)) as shop:
+        for n, name in enumerate(names):  # each of a provider of its own, which needs a code
+            body = {"title": f"Title {n}", "provider": f"new-{n}", "categories": ["kids"]}
+            answer = shop.client.put(f"/items/{name}", json=body)
+            assert answer.is_success, answer.text
+            assert answer.json()["provider"] == f"new-{n}"
+        deployment = until(lambda: _with_room_for(shop, names))
+        assert 9 <= deployment.live_items.spare_count <= 40
+        assert set(shop.ids("u1", k=20, filter='category == "kids"')) == set(names)
+        assert shop.client.delete("/items/more-0").is_success
+        shop.tell({"event_id": "e", "user_id": "u1", "item_id": "more-8", "type": "like"})
+        assert shop.client.get("/items/more-8/counts").json()["liked"] == 1
+    with hosted(leisurely(out=trained, redis_url=redis_url, **known)) as shop:  # from the start
+        assert shop.service.deployment.live_items.placed_count == 8
+        assert not shop.service.deployment.live_items.waiting
+
+
+def _with_room_for(shop, names):
+    """The deployment, once it has a row for each of these items."""
+    deployment = shop.service.deployment
+    ids = deployment.bundle.models.catalogue.ids
+    return deployment if (ids.rows(names) >= 0).all() else None
 
 
 @pytest.mark.parametrize(
