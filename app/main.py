@@ -1,16 +1,18 @@
 """Composition root of a worker: settings -> Redis -> bundle -> funnel -> warm-up -> routes."""
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 
 from app.access.key_ring import KeyRing
@@ -27,6 +29,7 @@ from app.api import (
     users,
 )
 from app.api.access_control import AccessControl, SecurityHeaders, describe_security
+from app.api.allowed_hosts import AllowedHosts
 from app.api.body_bounds import BodyLimit
 from app.api.hang_up import HangUp, answer_nobody
 from app.api.middleware import (
@@ -38,9 +41,12 @@ from app.api.middleware import (
 from app.api.rate_limit import RateLimit
 from app.observe import logs
 from app.observe.metrics import Metrics
+from app.process.connection_limits import ON_CLOSED
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming
 from app.service.service import Service
 from app.settings import Settings, shared_metrics_folder
+from app.state.confirmations import worker_name
+from app.state.rate_shares import RateShares
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
 RESOURCES = (recommend, explain, events, items, onboarding, users, erasures, health)
@@ -73,23 +79,35 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     settings = settings or Settings()
     logs.configure(settings.log_level)
     metrics = Metrics(shared_metrics_folder())
+    keys = settings.key_ring()
+    shares = RateShares(settings.rate_limit_per_key, settings.workers)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         service = Service(settings, metrics, timing)
         app.state.service = service
         service.start()
+        worker = worker_name(os.getpid())
+        service.tasks.start(shares.run(service.writer, settings.key_prefix, worker))
         reload_on_hangup(keys, service)
         try:
             if settings.workers > 1:  # the other workers answer until this one can
                 await service.first_attempt.wait()
-            yield
+            yield {ON_CLOSED: partial(metrics.count, "connections_closed")}
         finally:
             await service.stop()
 
     app = FastAPIOffline(  # its /docs needs nothing from the network
         title="recfunnel", version=version("recfunnel"), description=DESCRIPTION, lifespan=lifespan
     )
+    add_steps(app, settings, keys, shares, metrics)
+    return add_routes(app)
+
+
+def add_steps(
+    app: FastAPI, settings: Settings, keys: KeyRing, shares: RateShares, metrics: Metrics
+) -> None:
+    """Add the steps that a request passes before it is routed."""
     # The last one added is the first that a request passes.
     app.add_middleware(recommend.PlainQueries)
     app.add_middleware(BodyLimit)
@@ -97,8 +115,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     app.add_middleware(HangUp, paths=frozenset(FUNNEL_ROUTES))
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(EncodedSlashes)
-    app.add_middleware(RateLimit, rate=settings.rate_limit_per_key, metrics=metrics)
-    keys = settings.key_ring()
+    app.add_middleware(RateLimit, shares=shares, metrics=metrics)
     app.add_middleware(AccessControl, keys=keys, metrics=metrics)
     if settings.cors_origins:  # before the keys: a browser asks for permission without one
         app.add_middleware(
@@ -107,9 +124,9 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
         )
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(settings, keys))
+    hosts = allowed_hosts(settings, keys)
+    app.add_middleware(AllowedHosts, allowed_hosts=hosts, metrics=metrics)
     app.add_middleware(SecurityHeaders)
-    return add_routes(app)
 
 
 def add_routes(app: FastAPI) -> FastAPI:

@@ -211,8 +211,8 @@ class Settings(BaseSettings):
     rate_limit_per_key: float = Field(
         0,
         ge=0,
-        description="most requests a second of each API key to each worker, with a burst of two "
-        "seconds; more are refused with 429. 0 is no limit",
+        description="most requests a second of each API key to all workers together, with a burst "
+        "of two seconds; more are refused with 429. 0 is no limit",
     )
     max_connections: int = Field(
         1_000,

@@ -18,6 +18,7 @@ class RoutePath(NamedTuple):
     path: str
 
 
+SMALL_BODY = 16_384  # bytes; a larger body of events is an import
 FUNNEL_ROUTES = {path: RoutePath(path) for path in ("/recommend", "/explain")}
 OVERLOADED = error_response(503, "the service is overloaded; try again later", retry_after=1)
 
@@ -55,18 +56,24 @@ class ArrivalTiming:
 class AdmissionControl:
     """Refuses a list that cannot be whole within its budget, before the body is read.
 
-    An admitted request carries the share of the candidates that it may use.
+    An admitted request carries the share of the candidates that it may use. Imports let lists go
+    first.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in FUNNEL_ROUTES:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         service = scope["app"].state.service
         admission = service.admission
+        if scope["path"] not in FUNNEL_ROUTES:
+            if admission.in_flight and is_import(scope):
+                await admission.yield_to_lists()
+            await self._app(scope, receive, send)
+            return
         try:
             key = scope["caller"].key if "caller" in scope else None
             admitted = admission.admit(scope["arrived"], key.name if key else "")
@@ -83,6 +90,16 @@ class AdmissionControl:
             scope["route"] = FUNNEL_ROUTES[scope["path"]]
             service.metrics.count("requests_rejected")
             await OVERLOADED(scope, receive, send)
+
+
+def is_import(scope: Scope) -> bool:
+    """Return whether a request writes many events, or an item, of which there may be many."""
+    if scope["method"] == "PUT":
+        return str(scope["path"]).startswith("/items/")
+    if scope["method"] != "POST" or scope["path"] != "/events":
+        return False
+    sizes = [value for name, value in scope["headers"] if name == b"content-length"]
+    return not sizes or not sizes[0].isdigit() or int(sizes[0]) > SMALL_BODY
 
 
 class EncodedSlashes:

@@ -156,9 +156,9 @@ class LiveItems:
         )
 
     def _completed_waiting(self, item: ItemRecord) -> ItemRecord:
-        given = item.attributes or {}
+        values = item.attributes or {}
         attributes = {
-            name: given[name] if is_of_kind(column.kind, given.get(name)) else None
+            name: values[name] if is_of_kind(column.kind, values.get(name)) else None
             for name, column in self.catalogue.attributes.items()
         }
         return replace(

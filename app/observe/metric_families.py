@@ -36,7 +36,15 @@ FAMILIES = (
     Family(
         "counter",
         "requests_refused",
-        "Refused by the key: `no_key`, `bad_key` (unknown or expired), `role` or `rate`.",
+        "Refused by the key: `no_key`, `bad_key` (unknown or expired), `role` or `rate`; or by the "
+        "`host` header.",
+        ("reason",),
+    ),
+    Family(
+        "counter",
+        "connections_closed",
+        "Connections that were refused or closed by their bounds: `503` (too many), `408`, `431`, "
+        "`400`, `silent`, `unread answers`, `pipelined` or `idle, for others`.",
         ("reason",),
     ),
     Family(

@@ -13,7 +13,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app.process.connection_limits import OpenConnections
+from app.process.connection_limits import ON_CLOSED, OpenConnections
 
 MAX_HEADER_BYTES = 64 * 2**10  # of a request line and its headers; also of trailers
 MAX_HEADERS = 100
@@ -47,6 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._open = open_connections
+        self._open.on_closed = app_state.get(ON_CLOSED, self._open.on_closed)
         self._times = open_connections.times
         self._deadline: float | None = None  # by the loop's clock, until which the client must act
         self._timer: asyncio.TimerHandle | None = None
@@ -82,6 +83,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= MAX_PIPELINED:
+            self._open.count("pipelined")
             self.transport.abort()
         self._in_request = True
         self._has_headers = False

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
@@ -10,6 +11,7 @@ from app.access.loopback import is_loopback
 
 log = logging.getLogger(__name__)
 
+ON_CLOSED = "on_closed_connection"  # in the state of the application: called with the reason
 LOG_PAUSE = 10.0  # seconds between two log lines about refused connections
 
 
@@ -52,6 +54,7 @@ class OpenConnections:
         self._idle: dict[ClosableConnection, None] = {}  # the longest idle one first
         self._closed: Counter[str] = Counter()  # by reason, since the last line of the log
         self._logged = -LOG_PAUSE
+        self.on_closed: Callable[[str], None] = lambda _: None
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -90,6 +93,7 @@ class OpenConnections:
     def count(self, reason: str) -> None:
         """Count a connection that was closed, and log the counts now and then."""
         self._closed[reason] += 1
+        self.on_closed(reason)
         now = monotonic()
         if now >= self._logged + LOG_PAUSE:
             counts = ", ".join(f"{n} {reason}" for reason, n in sorted(self._closed.items()))

@@ -10,6 +10,7 @@ before it, times the measured seconds of one request.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -26,6 +27,7 @@ SHARED_LOAD = (
     0.7  # share of the budget up to which a client may use more than its share of requests
 )
 CLIENT_MEMORY = 10.0  # seconds for which a client counts as active after a request
+MAX_YIELD = 0.5  # seconds that an import waits for the lists before it, and other imports
 TOO_LATE = "the time that is left is too short for the computation; try again later"
 
 
@@ -64,6 +66,9 @@ class Admission:
         self.clients: dict[str, ClientLoad] = {}  # active ones, by name
         self.lag = 0.0  # seconds that a request may have waited before the loop read it
         self._clock = clock
+        self._is_idle = asyncio.Event()  # set while no request is in flight
+        self._is_idle.set()
+        self._import_turn = asyncio.Lock()
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._is_busy = False  # a computation runs, or the loop has not read the network since
         self._has_computed = False  # in the current turn
@@ -86,6 +91,7 @@ class Admission:
         if ahead and (load > limit or ahead >= limit * self.max_in_flight):
             raise OverloadError(f"{ahead} requests are in flight; try again later")
         self.in_flight += 1
+        self._is_idle.clear()
         self.clients[client].in_flight += 1
         return AdmittedRequest(candidate_share(load), end, client)
 
@@ -95,6 +101,8 @@ class Admission:
         One that was refused all the same had a prediction that was too short.
         """
         self.in_flight -= 1
+        if not self.in_flight:
+            self._is_idle.set()
         self.clients[admitted.client].in_flight -= 1
         is_missed = is_refused or self._clock() > admitted.end + self.margin
         # The quantile of the errors, by stochastic approximation (Robbins and Monro, 1951).
@@ -117,6 +125,12 @@ class Admission:
         rested = now - CLIENT_MEMORY
         active = sum(bool(one.in_flight) or one.seen >= rested for one in self.clients.values())
         return active > 1 and own.in_flight * active > self.in_flight
+
+    async def yield_to_lists(self) -> None:
+        """Wait until no list is in the making, one import after the other, but not for long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MAX_YIELD), self._import_turn:
+                await self._is_idle.wait()
 
     async def turn(self, arrived: float) -> None:
         """Wait until this request may compute.

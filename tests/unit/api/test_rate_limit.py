@@ -1,12 +1,18 @@
 """A key that sends too much is refused, others are not."""
 
+import asyncio
+from contextlib import suppress
+
 import httpx
+import pytest
 from starlette.responses import PlainTextResponse
 
 from app.access.keys import ApiKey
 from app.api.access_control import Caller
-from app.api.rate_limit import BURST_SECONDS, RateLimit
+from app.api.rate_limit import RateLimit
+from app.contracts import StageError
 from app.observe.metrics import Metrics
+from app.state.rate_shares import BURST_SECONDS, RateShares
 
 RATE = 5.0
 
@@ -23,7 +29,7 @@ class Clock:
 
 def limited(clock, metrics):
     """An application with a limit; the header ``key`` names the caller."""
-    limit = RateLimit(PlainTextResponse("answer"), RATE, metrics, clock)
+    limit = RateLimit(PlainTextResponse("answer"), RateShares(RATE, clock=clock), metrics)
 
     async def app(scope, receive, send):
         name = dict(scope["headers"]).get(b"key")
@@ -59,3 +65,70 @@ async def test_a_refusal_says_when_to_try_again():
         answer = await client.get("/", headers={"key": "heavy"})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert answer.json()["error"]["code"] == "too_many_requests"
+
+
+class AwayStore:
+    """A store that does not answer."""
+
+    async def command(self, *_):
+        raise StageError("away")
+
+
+def take_all(shares, key="k"):
+    """Take tokens until there are none; return their number."""
+    taken = 0
+    while not shares.wait_time(key):
+        taken += 1
+    return taken
+
+
+async def test_without_the_store_each_worker_keeps_its_share():
+    clock = Clock()
+    workers = [RateShares(RATE, 2, clock) for _ in range(2)]
+    total = 0
+    for second in range(20):
+        clock.now = float(second)
+        for one in workers:
+            total += take_all(one)
+            with suppress(StageError):
+                await one.report(AwayStore(), "t", "w")
+    assert total == pytest.approx(RATE * (BURST_SECONDS + 19), abs=2)
+
+
+async def test_tokens_that_could_not_be_reported_are_reported_later():
+    class KeepingStore:
+        def __init__(self):
+            self.taken = []
+
+        async def command(self, *arguments):
+            self.taken.append(arguments[-1])
+            return [b"0", 1]
+
+    clock, store = Clock(), KeepingStore()
+    shares = RateShares(RATE, 1, clock)
+    n = take_all(shares)
+    with suppress(StageError):
+        await shares.report(AwayStore(), "t", "w")
+    shares.wait_time("k")
+    await shares.report(store, "t", "w")
+    await shares.report(store, "t", "w")  # nothing was used since
+    assert store.taken == [n]
+
+
+async def test_reports_run_only_while_keys_are_used():
+    class CountingStore:
+        calls = 0
+        was_called = asyncio.Event()
+
+        async def command(self, *_):
+            self.calls += 1
+            self.was_called.set()
+            return [b"1", 1]
+
+    store, shares = CountingStore(), RateShares(RATE)
+    task = asyncio.create_task(shares.run(store, "t", "w"))
+    await asyncio.sleep(0)
+    assert store.calls == 0
+    shares.wait_time("k")
+    await store.was_called.wait()
+    task.cancel()

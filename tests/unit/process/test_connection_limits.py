@@ -64,3 +64,12 @@ def test_many_closed_connections_are_one_line_of_the_log(caplog):
             known.count("431")
     assert len(caplog.records) == 1
     assert "1 431" in caplog.text
+
+
+def test_each_closed_connection_is_reported_with_its_reason():
+    known, reasons = OpenConnections(1, 1), []
+    known.on_closed = reasons.append
+    assert known.add(Connection(), "10.0.0.1")
+    assert known.add(Connection(), "10.0.0.2")
+    known.count("408")
+    assert reasons == ["idle, for others", "408"]

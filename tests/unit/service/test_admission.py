@@ -295,3 +295,25 @@ async def test_clients_that_have_gone_leave_their_share_to_the_others(admission,
     clock.now += CLIENT_MEMORY + 1.0
     assert len(admit_until_refused(admission, clock, "heavy")) == pytest.approx(20, abs=1)
     assert list(admission.clients) == ["heavy"]
+
+
+async def test_an_import_waits_for_the_lists_in_the_making(admission, clock):
+    order = []
+
+    async def write(name):
+        await admission.yield_to_lists()
+        order.append(name)
+
+    admitted = admission.admit(clock.now)
+    tasks = [asyncio.create_task(write(name)) for name in ("first", "second")]
+    await asyncio.sleep(0.01)
+    assert not order
+    order.append("list")
+    admission.release(admitted)
+    await asyncio.gather(*tasks)
+    assert order == ["list", "first", "second"]
+
+
+async def test_an_import_does_not_wait_for_ever(admission, clock):
+    admission.admit(clock.now)
+    await asyncio.gather(*(admission.yield_to_lists() for _ in range(5)))

@@ -1,0 +1,42 @@
+"""Refuse requests whose Host header names another service."""
+
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.errors import error_response
+from app.observe.metrics import Metrics
+
+ANY = "*"
+
+
+class AllowedHosts:
+    """Answers only requests for these names; ``*.shop.com`` stands for all names below it."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str], metrics: Metrics) -> None:
+        self._app = app
+        self._allows_any = ANY in allowed_hosts
+        self._names = frozenset(name.lower() for name in allowed_hosts)
+        self._endings = tuple(name[1:].lower() for name in allowed_hosts if name.startswith("*."))
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._allows_any:
+            await self._app(scope, receive, send)
+            return
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        name = name_of_host(host.decode("latin-1"))
+        if name in self._names or (self._endings and name.endswith(self._endings)):
+            await self._app(scope, receive, send)
+            return
+        self._metrics.count("requests_refused", "host")
+        message = "this service does not answer to the name in the Host header: see allowed_hosts"
+        await error_response(400, message)(scope, receive, send)
+
+
+def name_of_host(host: str) -> str:
+    """Return the name in a Host header, in small letters, without the port."""
+    name = host.lower()
+    if name.startswith("["):  # an address of IPv6
+        return name[: name.find("]") + 1]
+    return name.partition(":")[0]
