@@ -44,10 +44,10 @@ class OpenLoopPlan:
 class OpenLoop:
     """One test of one service."""
 
-    def __init__(self, url: str, plan: OpenLoopPlan) -> None:
+    def __init__(self, url: str, plan: OpenLoopPlan, traffic: Traffic | None = None) -> None:
         self._client = HttpClient(url)
         self._plan = plan
-        self._traffic = Traffic(plan.seed)
+        self._traffic = traffic or Traffic(plan.seed)
         self._tally = LoadTally("open")
 
     async def run(self) -> LoadSummary:
