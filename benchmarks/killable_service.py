@@ -15,7 +15,13 @@ import psutil  # type: ignore[import-untyped]
 
 from app.bundle.pointer import POINTER
 from app.process.server_process import find_binary
-from loadtest.service import DEFAULT_TIMEOUTS, NotServingError, environment_with_redis, free_port
+from loadtest.service import (
+    DEFAULT_TIMEOUTS,
+    NotServingError,
+    environment_with_redis,
+    free_port,
+    list_workers,
+)
 
 SERVER_OPTIONS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "always")
 ARCHIVE_INTERVAL = "0.5"  # seconds between two rounds of the archiver
@@ -91,15 +97,7 @@ class KillableService:
 
     def live_workers(self) -> list[psutil.Process]:
         """Return the live workers, without those that were killed and not yet reaped."""
-        if self.service is None:
-            return []
-        workers = []
-        for child in psutil.Process(self.service.pid).children():
-            with suppress(psutil.NoSuchProcess):
-                is_worker = "spawn_main" in " ".join(child.cmdline())
-                if is_worker and child.status() != psutil.STATUS_ZOMBIE:
-                    workers.append(child)
-        return workers
+        return list_workers(self.service.pid) if self.service else []
 
     def start_server(self) -> None:
         socket = self.folder / "server.sock"

@@ -23,8 +23,8 @@ import typer
 import uvloop
 from rich.console import Console
 
-from benchmarks.worker_connections import WorkerConnection, connect_to_workers, worker_processes
-from loadtest.service import ServiceProcess, run_service
+from benchmarks.worker_connections import WorkerConnection, connect_to_workers
+from loadtest.service import ServiceProcess, list_workers, run_service
 
 MAX_DELAY = 1.0  # seconds from PUT until every worker can show the item
 USERS = 943  # of MovieLens 100K
@@ -119,7 +119,7 @@ class ItemChurn:
         """Delete items that are in many lists, one after another."""
         for n, item in enumerate(await self._most_listed()):
             if self._plan.kill and n == self._plan.deleted // 2:
-                worker_processes(self._service)[-1].send_signal(signal.SIGKILL)
+                list_workers(self._service.process)[-1].send_signal(signal.SIGKILL)
             sent = time.monotonic()
             await self._change("DELETE", item)
             self._deleted_at[item] = time.monotonic()

@@ -4,10 +4,8 @@ import asyncio
 import json
 from contextlib import suppress
 
-import psutil  # type: ignore[import-untyped]
-
 from loadtest.connection import HttpConnection, HttpReply
-from loadtest.service import ServiceProcess
+from loadtest.service import ServiceProcess, list_workers
 
 MAX_CONNECTIONS = 400  # that are opened to reach every worker
 PAUSE = 0.01  # seconds before a broken connection is opened again
@@ -49,12 +47,6 @@ class WorkerConnection:
         return self._connection
 
 
-def worker_processes(service: ServiceProcess) -> list[psutil.Process]:
-    """Return the worker processes of a service with several workers."""
-    children: list[psutil.Process] = psutil.Process(service.process).children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-
-
 async def connect_to_workers(
     service: ServiceProcess, each: int = 1
 ) -> dict[int, list[WorkerConnection]]:
@@ -64,7 +56,7 @@ async def connect_to_workers(
         RuntimeError: some worker accepts none.
     """
     connections: dict[int, list[WorkerConnection]] = {
-        worker.pid: [] for worker in worker_processes(service)
+        worker.pid: [] for worker in list_workers(service.process)
     }
     for _ in range(MAX_CONNECTIONS):
         connection = WorkerConnection(service)
@@ -83,7 +75,7 @@ async def connect_to_workers(
 
 def _owner(service: ServiceProcess, port: int) -> int:
     """Return the id of the worker at the other end of a connection from this port, or -1."""
-    for worker in worker_processes(service):
+    for worker in list_workers(service.process):
         if any(link.raddr and link.raddr.port == port for link in worker.net_connections("tcp")):
             return int(worker.pid)
     return -1

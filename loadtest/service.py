@@ -16,6 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, NamedTuple
 
+import psutil  # type: ignore[import-untyped]
+
 from app.process.embedded_server import embedded_server
 
 RECFUNNEL = Path(sys.executable).with_name("recfunnel")
@@ -149,3 +151,22 @@ def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def list_workers(service: int) -> list[psutil.Process]:
+    """Return the live worker processes of a service with several workers, by its process id."""
+    workers = []
+    for forking in psutil.Process(service).children():
+        for worker in _children_of_forkserver(forking):
+            with suppress(psutil.NoSuchProcess):
+                if worker.status() != psutil.STATUS_ZOMBIE:
+                    workers.append(worker)
+    return workers
+
+
+def _children_of_forkserver(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.Error):
+        if "multiprocessing.forkserver" in " ".join(process.cmdline()):
+            children: list[psutil.Process] = process.children()
+            return children
+    return []

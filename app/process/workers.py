@@ -1,8 +1,10 @@
 """Worker processes on one socket: replaced when they die or hang, ended without losing a request.
 
-Each worker reports through a pipe that its event loop runs. The parent counts the silence of a
-worker only while the parent itself runs: when the whole machine stops, no worker is blamed. After
-it has killed one worker, it waits as long again before it kills another.
+Workers are forked from a process that has only imported what they import: they start at once and
+share its memory. Each worker reports through a pipe that its event loop runs; the end of the pipe
+is the end of the worker, whatever becomes of the process that forked it. The parent counts the
+silence of a worker only while the parent itself runs: when the whole machine stops, no worker is
+blamed. After it has killed one worker, it waits as long again before it kills another.
 """
 
 import logging
@@ -10,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
 import uvicorn
@@ -29,7 +32,10 @@ log = logging.getLogger(__name__)
 END_TIMEOUT = 4.0  # seconds for a worker to end, after it has drained, before it is killed
 RESTART_PAUSE = 0.5  # seconds before a dead worker is replaced: the next may die too
 STARTING, LISTENING = b"s", b"l"  # what a worker reports
+# Elsewhere than on Linux, libraries of the system may not survive a fork.
+START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
+APPLICATION = "app.main"  # what workers import
 Configure = Callable[[], uvicorn.Config]
 
 
@@ -93,16 +99,32 @@ class _FirstListening:
 class _Worker:
     """One worker process, and what was heard of it."""
 
-    process: SpawnProcess
+    process: BaseProcess
     reports: Connection
     has_reported: bool = False
+    has_ended: bool = False
     silence: float = 0.0  # seconds since the last report in which the parent ran
 
     def read_report(self) -> bytes:
         """Return what the worker has reported since the last call; b"" for nothing."""
-        with suppress(BlockingIOError):
-            return os.read(self.reports.fileno(), 4096)
-        return b""
+        try:
+            report = os.read(self.reports.fileno(), 4096)
+        except BlockingIOError:
+            return b""
+        self.has_ended = self.has_ended or not report
+        return report
+
+    def send(self, number: int) -> None:
+        """Send a signal, unless the worker has ended."""
+        if self.process.pid and not self.has_ended:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Wait until the worker has ended, at most for so long."""
+        deadline = time.monotonic() + seconds
+        while not self.has_ended and wait([self.reports], max(0.0, deadline - time.monotonic())):
+            self.read_report()
 
 
 class _Supervisor:
@@ -120,13 +142,15 @@ class _Supervisor:
         self._on_report = on_report
         self._supervision = supervision
         self._workers: list[_Worker] = []
+        self._context = multiprocessing.get_context(START_METHOD)
+        self._context.set_forkserver_preload([APPLICATION])
 
     def run(self, workers: int) -> None:
         for _ in range(workers):
             self._workers.append(self._start())
         last = time.monotonic()
         while True:
-            wait([worker.process.sentinel for worker in self._workers], BEAT_SECONDS)
+            wait([worker.reports for worker in self._workers], BEAT_SECONDS)
             now = time.monotonic()
             self._listen(min(now - last, 2 * BEAT_SECONDS))
             last = now
@@ -135,24 +159,23 @@ class _Supervisor:
     def reload(self, _signal: int, _frame: FrameType | None) -> None:
         """Pass SIGHUP on to the workers that can handle it."""
         for worker in self._workers:
-            if worker.has_reported and worker.process.pid:
-                with suppress(ProcessLookupError):
-                    os.kill(worker.process.pid, signal.SIGHUP)
+            if worker.has_reported:
+                worker.send(signal.SIGHUP)
 
     def end(self) -> None:
         """End all workers in order; kill those that do not end in time."""
         deadline = time.monotonic() + self._supervision.drain + END_TIMEOUT
         for worker in self._workers:
-            worker.process.terminate()
+            worker.send(signal.SIGTERM)
         for worker in self._workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            worker.process.kill()
+            worker.wait_for_end(max(0.0, deadline - time.monotonic()))
+            worker.send(signal.SIGKILL)
             worker.reports.close()
 
     def _start(self) -> _Worker:
         reports, reporting = multiprocessing.Pipe(duplex=False)
         os.set_blocking(reports.fileno(), False)
-        process = multiprocessing.get_context("spawn").Process(
+        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
             target=work,
             args=(self._configure, self._listener, reporting, self._supervision.drain),
             name="recfunnel-worker",
@@ -177,8 +200,8 @@ class _Supervisor:
                 hung.process.pid,
                 hung.silence,
             )
-            hung.process.kill()
-            hung.process.join()
+            hung.send(signal.SIGKILL)
+            hung.wait_for_end(END_TIMEOUT)
             for worker in self._workers:
                 worker.silence = 0.0
 
@@ -186,7 +209,7 @@ class _Supervisor:
         return self._supervision.hang if worker.has_reported else self._supervision.start
 
     def _replace_dead(self) -> None:
-        dead = [n for n, worker in enumerate(self._workers) if not worker.process.is_alive()]
+        dead = [n for n, worker in enumerate(self._workers) if worker.has_ended]
         if dead:
             time.sleep(RESTART_PAUSE)
         for n in dead:

@@ -1,15 +1,14 @@
 """Processes are killed while events come; each acknowledged event is in the archive once."""
 
-import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import psutil
 
 from benchmarks.crash import CrashPlan, CrashResult, run, show
 from benchmarks.killable_service import KillableService
+from tests.serving import until
 
 
 def test_every_acknowledged_event_is_archived_once_whatever_is_killed(trained, tmp_path, capsys):
@@ -40,24 +39,18 @@ def test_lost_doubled_and_unacknowledged_events_are_reported(capsys):
     assert "2 events were never acknowledged" in output
 
 
-def test_a_killed_worker_that_is_not_yet_reaped_is_not_live(tmp_path):
-    spawned = "import subprocess, sys, time; [subprocess.Popen([sys.executable, '-c', 'spawn_main = 1; import time; time.sleep(60)']) for _ in range(2)]; time.sleep(60)"  # noqa: E501
-    parent = subprocess.Popen([sys.executable, "-c", spawned])
+def test_a_killed_worker_is_not_live_and_the_last_one_is_not_killed(tmp_path):
+    forked = "import multiprocessing as m, time; c = m.get_context('forkserver'); [c.Process(target=time.sleep, args=(60,)).start() for _ in range(2)]; time.sleep(60)"  # noqa: E501
+    parent = subprocess.Popen([sys.executable, "-c", forked])
     service = KillableService(tmp_path, 2, tmp_path / "log")
     service.service = SimpleNamespace(pid=parent.pid)
-    family = []
     try:
-        until = time.monotonic() + 20
-        while len(service.live_workers()) < 2 and time.monotonic() < until:
-            time.sleep(0.02)
-        family = psutil.Process(parent.pid).children()
+        until(lambda: len(service.live_workers()) == 2, 20)
         assert service.kill_worker(0.9)
-        while len(service.live_workers()) > 1 and time.monotonic() < until:
-            time.sleep(0.02)
-        assert psutil.STATUS_ZOMBIE in {one.status() for one in family}
+        until(lambda: len(service.live_workers()) == 1, 20)
         assert not service.kill_worker(0.0)
     finally:
-        for one in family:
-            one.send_signal(signal.SIGKILL)
+        for one in psutil.Process(parent.pid).children(recursive=True):
+            one.kill()
         parent.kill()
         parent.wait()

@@ -13,6 +13,7 @@ import httpx
 import psutil
 
 from app.process.draining_server import DrainingServer
+from loadtest.service import list_workers
 from tests.conftest import ROOT
 from tests.integration.process.tiny_app import bound, configure
 from tests.serving import free_port, http_client, running, until
@@ -39,7 +40,7 @@ def two_workers():
         try:
             yield parent, port
         finally:
-            for one in psutil.Process(parent.pid).children():
+            for one in psutil.Process(parent.pid).children(recursive=True):
                 one.kill()
             parent.kill()
 
@@ -57,7 +58,7 @@ def test_a_hung_worker_is_replaced_and_a_stop_of_all_processes_kills_none():
         until(lambda: len(answering(port)) == 2)
         family = psutil.Process(parent.pid)
         before = workers_of(family)
-        everyone = [family, *family.children()]
+        everyone = [family, *family.children(recursive=True)]
         for one in everyone:
             one.suspend()
         time.sleep(2.5)  # longer than a worker may be silent
@@ -73,10 +74,26 @@ def test_a_hung_worker_is_replaced_and_a_stop_of_all_processes_kills_none():
         until(lambda: len(answering(port)) == 2)
 
 
+def test_workers_outlive_the_process_that_forked_them():
+    with two_workers() as (parent, port):
+        assert parent.stdout.readline() == "listening\n"
+        until(lambda: len(answering(port)) == 2)
+        family = psutil.Process(parent.pid)
+        before = list_workers(parent.pid)
+        before[0].parent().kill()
+        time.sleep(1.0)  # longer than it takes to replace a dead worker
+        assert answering(port) == {one.pid for one in before}
+        before[0].kill()
+        until(lambda: len(answering(port)) == 2 and before[0].pid not in answering(port), 20.0)
+        assert before[1].pid in answering(port)
+        assert len(workers_of(family)) == 1  # the other is no child of the new process
+        before[1].kill()
+        until(lambda: len(workers_of(family)) == 2, 20.0)
+
+
 def workers_of(parent):
     """The ids of its worker processes that have not ended."""
-    alive = [one for one in parent.children() if one.status() != psutil.STATUS_ZOMBIE]
-    return {one.pid for one in alive if "spawn_main" in " ".join(one.cmdline())}
+    return {one.pid for one in list_workers(parent.pid)}
 
 
 def answering(port):

@@ -24,7 +24,7 @@ from app.process.draining_server import DrainingServer
 from app.process.serve import PortTakenError, check_port, exit_on_signal, serve, serving_environment
 from app.settings import Settings
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
-from loadtest.service import ServiceProcess
+from loadtest.service import ServiceProcess, list_workers
 from tests.conftest import ROOT
 from tests.integration.process.tiny_app import bound, configure
 from tests.serving import free_port, http_client, running, until
@@ -193,7 +193,7 @@ def ask(served, user, **asked):
 
 
 def workers_of(served):
-    return [one for one in served.family() if "spawn_main" in " ".join(one.cmdline())]
+    return list_workers(served.process.pid)
 
 
 @pytest.mark.parametrize(
