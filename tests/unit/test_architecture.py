@@ -91,7 +91,9 @@ def arrows(package):
 
 
 def touches_environment(path):
-    used = {ast.unparse(n) for n in nodes(path) if isinstance(n, ast.Attribute)}
+    last = {name.rpartition(".")[2] for name in ENVIRONMENT}  # to write all out would take long
+    attributes = (n for n in nodes(path) if isinstance(n, ast.Attribute) and n.attr in last)
+    used = set(map(ast.unparse, attributes))
     return bool(ENVIRONMENT & {*used, *imports(path)})
 
 

@@ -1,13 +1,10 @@
 """The page token: what it carries, and what it is refused for."""
 
-import contextlib
 import zlib
 from base64 import urlsafe_b64encode
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.api.paging import (
     MAX_ITEMS,
@@ -16,15 +13,6 @@ from app.api.paging import (
     decode_page_token,
     encode_page_token,
 )
-
-ids = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=20), max_size=30)
-
-
-@given(ids)
-def test_a_token_tells_what_was_shown(shown):
-    token = encode_page_token(shown)
-    assert (token is None) == (not shown)
-    assert token is None or decode_page_token(token) == shown
 
 
 def test_pages_come_to_an_end():
@@ -59,9 +47,3 @@ def token_of(value):
 def test_what_is_no_token_is_refused(token):
     with pytest.raises(PageTokenError, match="none for the first page"):
         decode_page_token(token)
-
-
-@given(st.text(max_size=40))
-def test_whatever_is_sent_is_a_token_or_refused(token):
-    with contextlib.suppress(PageTokenError):
-        assert isinstance(decode_page_token(token), list)

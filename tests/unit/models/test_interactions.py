@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from offline.models.interactions import (
     MAX_PROPENSITY,
     centre_by_user,
     event_matrix,
-    latest_events,
     like_matrix,
     mean_positive_weight,
     propensity_weights,
@@ -61,13 +58,6 @@ def test_likes_are_summed_and_dislikes_left_out():
 
 def test_a_matrix_keeps_an_opinion_of_zero():
     assert event_matrix(log_of((0, 0, 3, 0, 0)), np.zeros(1), (1, 1)).nnz == 1
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=20))
-def test_only_the_newest_event_of_a_user_and_item_is_kept(pairs):
-    log = log_of(*((u, i, at, 1, at) for at, (u, i) in enumerate(pairs)))
-    newest = {(u, i): at for at, (u, i) in enumerate(pairs)}
-    assert latest_events(log).times.tolist() == sorted(newest.values())
 
 
 def test_deviations_are_from_the_users_own_mean():

@@ -6,8 +6,6 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.artifacts import DAY
 from app.cpu import Cpu
@@ -94,22 +92,6 @@ async def test_lists_are_not_sorted_again_before_the_interval_is_over():
         await until(lambda: buffer.current.counters.counts[-1, 2] == 2)
         assert buffer.current.counters.popular().rows.tolist() == [3]
         assert not buffer.is_settled
-
-
-Events = st.tuples(st.integers(0, 3), st.floats(-1, 2, width=32), st.floats(-50, 700))
-
-
-@given(st.lists(Events, min_size=1, max_size=40), st.lists(st.integers(0, 40), max_size=5))
-def test_counters_do_not_depend_on_how_events_are_batched(events, cuts):
-    rows, weights, days = (np.array(column) for column in zip(*events, strict=True))
-    columns = (rows, weights.astype(np.float32), START + DAY * days)
-    whole, parted = start(), start()
-    whole.apply(*columns)
-    for part in np.split(np.arange(len(events)), sorted(cuts)):
-        parted.apply(*(column[part] for column in columns))
-    for name in ("counts", "liked", "total", "first_seen", "positives"):
-        assert getattr(whole, name).tobytes() == getattr(parted, name).tobytes(), name
-    assert (whole.now, whole.reference) == (parted.now, parted.reference)
 
 
 def test_the_offsets_say_how_far_each_stream_is_applied():
