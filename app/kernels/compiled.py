@@ -7,10 +7,12 @@ for all: the interpreter's lock is released, and floating-point operations keep 
 With the environment variable ``NUMBA_DISABLE_JIT=1`` kernels run as plain Python, for debugging.
 """
 
+import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -59,8 +61,9 @@ class Kernel(Generic[P, R]):
         with self._lock:
             if self._is_compiled or not hasattr(self._dispatcher, "compile"):  # compilation is off
                 return False
-            for signature in self._signatures:
-                self._dispatcher.compile(signature)
+            with _only_one_process(self._dispatcher):
+                for signature in self._signatures:
+                    self._dispatcher.compile(signature)
             self._dispatcher.disable_compile()
             self._is_compiled = True
             return bool(self._dispatcher.stats.cache_misses)
@@ -75,6 +78,19 @@ class Kernel(Generic[P, R]):
             self.compile()
         result: R = self._dispatcher(*args, **kwargs)
         return result
+
+
+@contextmanager
+def _only_one_process(dispatcher: Any) -> Iterator[None]:
+    """Let one process compile a function while others wait, who then load it from the cache."""
+    try:
+        file = Path(dispatcher.stats.cache_path, f"{dispatcher.__qualname__}.lock").open("wb")
+    except (OSError, TypeError):  # nothing is cached
+        yield
+        return
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 KERNELS: list[Kernel[..., Any]] = []
@@ -144,7 +160,8 @@ def compile_kernels(announce: Callable[[str], None] = log.info) -> float:
     """
     began = monotonic()
     is_announced = False
-    for each in KERNELS:
+    first = os.getpid() % max(1, len(KERNELS))  # processes that start at once divide the work
+    for each in KERNELS[first:] + KERNELS[:first]:
         if each.compile() and not is_announced:
             is_announced = True
             announce("Compiling the kernels for this machine: once, about half a minute")
