@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -83,13 +83,10 @@ class Kernel(Generic[P, R]):
 @contextmanager
 def _only_one_process(dispatcher: Any) -> Iterator[None]:
     """Let one process compile a function while others wait, who then load it from the cache."""
-    try:
-        file = Path(dispatcher.stats.cache_path, f"{dispatcher.__qualname__}.lock").open("wb")
-    except (OSError, TypeError):  # nothing is cached
-        yield
-        return
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with ExitStack() as stack:
+        with suppress(OSError, TypeError):  # nothing is cached
+            path = Path(dispatcher.stats.cache_path, f"{dispatcher.__qualname__}.lock")
+            fcntl.flock(stack.enter_context(path.open("wb")), fcntl.LOCK_EX)
         yield
 
 
