@@ -4,9 +4,13 @@ What training would take hours for is drawn: item vectors by group and category,
 grow with popularity as those of a factorisation do, and neighbours from an item's own group. Users,
 popularity and raters come from a made-up log. The product's own writer builds the indexes and
 writes the files.
+
+Vectors and tables are drawn block by block into scratch files that are mapped into memory, so that
+the system can drop their pages: ten million items take 13 GB of files.
 """
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +42,21 @@ SPREAD = 0.5  # of an item around its group, and of a group around its category
 COMMON = 0.3  # of all vectors, in each dimension
 SECONDS_PER_YEAR = 365.25 * 86_400
 
+# Return a new array of a name, a type and a shape.
+Allocate = Callable[[str, type[np.generic], tuple[int, ...]], NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchFiles:
+    """New arrays of zeros in files of a folder, mapped into memory."""
+
+    folder: Path
+
+    def __call__(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Make an array in a file of its own."""
+        path = self.folder / f"{name}.npy"
+        return np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Places:
@@ -66,8 +85,14 @@ def write_made_up_bundle(world: World, events: int, rankers: Bundle, out: Path) 
         rankers: a trained bundle, whose rankers and event weights the new one gets.
         out: the folder of bundles.
     """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        return _write(world, events, rankers, out, ScratchFiles(Path(scratch)))
+
+
+def _write(world: World, events: int, rankers: Bundle, out: Path, allocate: Allocate) -> Path:
     places = Places.of(world)
-    models = make_models(world, draw_log(world, events, places), places)
+    models = make_models(world, draw_log(world, events, places), places, allocate)
     manifest = rankers.manifest
     result = TrainingResult(
         models=models,
@@ -109,8 +134,10 @@ def _rows_of(
     return users, rows, block["timestamp"].cast(pl.Float64).to_numpy()
 
 
-def make_models(world: World, log: tuple[IdIndex, Log], places: Places) -> Models:
-    """Make all models of a world."""
+def make_models(
+    world: World, log: tuple[IdIndex, Log], places: Places, allocate: Allocate
+) -> Models:
+    """Make all models of a world. ``allocate`` makes the arrays of vectors and neighbours."""
     users, events = log
     n, random = world.items, np.random.default_rng([world.seed, 20])
     popularity = fit_popularity(events, n, float(events.times[-1]), PopularityConfig())
@@ -123,11 +150,16 @@ def make_models(world: World, log: tuple[IdIndex, Log], places: Places) -> Model
         users=build_users(events, users, encoding.codes),
         popularity=popularity,
         segments=fit_segments(events, encoding, n, SegmentsConfig()),
-        factors=make_factors(world, groups, recent, random),
-        content=make_content(world, places, random),
+        factors=make_factors(world, groups, recent, random, allocate),
+        content=make_content(world, places, random, allocate),
         tables={
-            **{name: make_table(groups, k, random) for name, k in NEIGHBOURS.items()},
-            "ease": make_table(groups, HEAD_NEIGHBOURS, random, np.argsort(-likes)[:HEAD]),
+            **{
+                name: make_table(name, groups, k, random, allocate)
+                for name, k in NEIGHBOURS.items()
+            },
+            "ease": make_table(
+                "ease", groups, HEAD_NEIGHBOURS, random, allocate, np.argsort(-likes)[:HEAD]
+            ),
             "raters": fit_raters(events, shape, UserCFConfig(), centred=False),
         },
         friends=NO_FRIENDS,
@@ -141,7 +173,8 @@ def make_catalogue(world: World, places: Places) -> Catalogue:
     titles = pl.concat([block.select("title") for block in world.describe_items(BLOCK)])["title"]
     ordered = titles.gather(rows)
     ends = np.concatenate([[0], np.cumsum(ordered.str.len_bytes().to_numpy())]).astype(np.int64)
-    utf8 = np.frombuffer("".join(ordered.to_list()).encode(), np.uint8)
+    blocks = (ordered[start:stop].to_list() for start, stop in _spans(n))
+    utf8 = np.concatenate([np.frombuffer("".join(one).encode(), np.uint8) for one in blocks])
     names = tuple(sorted(f"c{number}" for number in range(CATEGORIES)))
     codes = np.array([names.index(f"c{number}") for number in range(CATEGORIES)])
     own = codes[world.categories[rows]]
@@ -162,7 +195,11 @@ def make_catalogue(world: World, places: Places) -> Catalogue:
 
 
 def make_factors(
-    world: World, groups: NDArray[np.int64], likes: NDArray[np.float64], random: Any
+    world: World,
+    groups: NDArray[np.int64],
+    likes: NDArray[np.float64],
+    random: Any,
+    allocate: Allocate,
 ) -> Factors:
     """Make vectors that lie near those of an item's group and category.
 
@@ -174,12 +211,13 @@ def make_factors(
         groups: (n,) of each item.
         likes: (n,) decayed with a half-life of 30 days.
         random: the generator.
+        allocate: makes the array.
     """
     d, n = FACTOR_SIZE, len(groups)
     of_category = random.standard_normal((CATEGORIES, d), np.float32) + COMMON
     category = np.repeat(np.arange(CATEGORIES), np.diff(world.category_starts))
     centres = of_category[category] + SPREAD * random.standard_normal((world.groups, d), np.float32)
-    items = np.empty((n, d), np.float32)
+    items = allocate("factors", np.float32, (n, d))
     gram = np.zeros((d, d), np.float64)
     for start in range(0, n, BLOCK):
         part = slice(start, min(start + BLOCK, n))
@@ -192,10 +230,10 @@ def make_factors(
     return Factors(items, gram.astype(np.float32), 10.0, 50.0, 1.0, int((likes > 0).sum()))
 
 
-def make_content(world: World, places: Places, random: Any) -> Content:
+def make_content(world: World, places: Places, random: Any, allocate: Allocate) -> Content:
     """Make unit vectors: the category, and a title near to those of the same group."""
     n, size = world.items, CATEGORIES + TITLE_SIZE
-    items = np.zeros((n, size), np.float32)
+    items = allocate("content", np.float32, (n, size))
     categories = world.categories[places.item_of_row]
     for start in range(0, n, BLOCK):
         part = slice(start, min(start + BLOCK, n))
@@ -206,8 +244,13 @@ def make_content(world: World, places: Places, random: Any) -> Content:
     return Content(items)
 
 
-def make_table(
-    groups: NDArray[np.int64], k: int, random: Any, chosen: NDArray[np.int64] | None = None
+def make_table(  # noqa: PLR0913, PLR0917 - a table, and where its arrays lie
+    name: str,
+    groups: NDArray[np.int64],
+    k: int,
+    random: Any,
+    allocate: Allocate,
+    chosen: NDArray[np.int64] | None = None,
 ) -> NeighbourTable:
     """Make a table of ``k`` neighbours from an item's group; only ``chosen`` items have any.
 
@@ -220,14 +263,16 @@ def make_table(
     lengths = np.zeros(n, np.int64)
     lengths[slice(None) if chosen is None else chosen] = k
     indptr = np.concatenate([[0], np.cumsum(lengths)])
-    rows = np.empty(indptr[-1], np.int32)
+    rows = allocate(f"{name}.rows", np.int32, (int(indptr[-1]),))
+    weights = allocate(f"{name}.weights", np.float32, (int(indptr[-1]),))
+    falling = (1.0 / np.arange(2, k + 2)).astype(np.float32)
     for start, stop in _spans(n):
         owners = np.flatnonzero(lengths[start:stop]) + start
         drawn = random.random((len(owners), k), np.float32) * sizes[groups[owners]][:, None]
         rows[indptr[start] : indptr[stop]] = order[
             (starts[groups[owners]][:, None] + drawn.astype(np.int64)).ravel()
         ]
-    weights = np.tile((1.0 / np.arange(2, k + 2)).astype(np.float32), len(rows) // k)
+        weights[indptr[start] : indptr[stop]] = np.tile(falling, len(owners))
     return NeighbourTable(indptr, rows, weights)
 
 

@@ -7,7 +7,8 @@ few values of each constant on two windows before the test:
 2. The best candidate is evaluated against the default on the second window. It replaces the default
    only if it is better there too, and clearly better on both windows together.
 
-EASE and ALS are fitted with fewer items and dimensions in both windows, the default too.
+EASE and ALS are fitted with fewer items and dimensions in both windows, the default too. Of a log
+with more than 500,000 events, whole histories of users with about so many events are drawn.
 The second window did not take part in the choice, so its figure has no advantage from many trials.
 That of both windows has a small one. The test window is never read.
 """
@@ -25,7 +26,7 @@ from app.build import FunnelConfig
 from app.recall.channel import ChannelConfig
 from app.recall.registry import CHANNEL_SPECS
 from offline.adaptation.channel_window import ChannelFigures, ChannelWindow
-from offline.data.dataset import Dataset
+from offline.data.dataset import Dataset, Log
 from offline.evaluate.figures import ConstantChoice, Interval
 from offline.evaluate.intervals import Bootstrap
 from offline.models.registry import RecallConfig
@@ -52,6 +53,7 @@ MIN_QUERIES = 50  # with fewer, no difference is clear
 MIN_GAIN = 0.02  # of the default's NDCG@10: less is not worth another setting
 MAX_ITEMS = 2_000  # of EASE; the cost grows with the cube
 MAX_SIZE, MAX_ROUNDS = 32, 5  # of ALS
+MAX_EVENTS = 500_000  # that the candidates are fitted on; 30 fits of more take longer than the rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,10 @@ def choose_constants(
     result = ConstantsResult(settings)
     if not dataset.traits.has_times or len(windows) < 2:  # noqa: PLR2004 - one for each step
         return result
+    known = dataset.log.before(windows[-1][1])
+    sampled = replace(dataset, log=sample_histories(known, MAX_EVENTS, seed))
     selection, confirmation = (
-        ChannelWindow.build(dataset, window, recall, funnel_config, QUERIES, seed)
+        ChannelWindow.build(sampled, window, recall, funnel_config, QUERIES, seed)
         for window in windows[-2:]
     )
     if min(len(selection.queries), len(confirmation.queries)) < MIN_QUERIES:
@@ -132,6 +136,19 @@ def choose_constants(
         kept, choice = _choose(constant, result.settings, selection, confirmation, seed)
         result = ConstantsResult(kept, [*result.choices, choice])
     return result
+
+
+def sample_histories(log: Log, limit: int, seed: int) -> Log:
+    """Keep all events of users drawn by ``seed``, so that about ``limit`` events remain.
+
+    Whole histories keep the distance in time between the events of a user, on which the constants
+    depend. A log that is not longer is returned as it is.
+    """
+    if len(log) <= limit:
+        return log
+    n_users = int(log.users.max()) + 1
+    is_drawn = np.random.default_rng(seed).random(n_users) < limit / len(log)
+    return log.take(np.flatnonzero(is_drawn[log.users]))
 
 
 def list_constants(settings: RecallSettings, span: float) -> list[Constant]:

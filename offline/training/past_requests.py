@@ -17,6 +17,7 @@ from app.contracts import (
     Request,
     Rows,
     Scores,
+    Slate,
 )
 from app.event_weights import EventWeights
 from app.features.user_segments import segment_rows
@@ -167,7 +168,7 @@ def build_offline_funnel(
 
 @dataclass(frozen=True, slots=True)
 class PassThroughStage:
-    """The features and the scorer of a ranking stage that keeps the order of the merge."""
+    """Features, a scorer and a reranker that keep the order of the merge."""
 
     def build(self, query: Query, pool: Candidates) -> Matrix:  # noqa: ARG002
         return pool.scores[:, None]
@@ -175,14 +176,20 @@ class PassThroughStage:
     def score(self, _query: Query, pool: Candidates, /) -> Scores:
         return pool.scores
 
+    def rerank(self, query: Query, pool: Candidates) -> Slate:
+        best = pool.top(query.k)
+        return Slate(best, np.zeros(len(best), np.bool_))
+
 
 def without_ranking(funnel: Funnel) -> Funnel:
     """Return a funnel whose recall is the same and that ranks nothing."""
 
     def keep_order(stage: RankStage) -> RankStage:
-        return replace(stage, features=PassThroughStage(), scorer=PassThroughStage())
+        return replace(stage, features=kept, scorer=kept)
 
-    return replace(funnel, coarse=keep_order(funnel.coarse), fine=keep_order(funnel.fine))
+    kept = PassThroughStage()
+    stages = keep_order(funnel.coarse), keep_order(funnel.fine)
+    return replace(funnel, coarse=stages[0], fine=stages[1], reranker=kept)
 
 
 async def recommend_each(

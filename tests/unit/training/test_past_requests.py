@@ -19,6 +19,7 @@ from offline.training.past_requests import (
     label_rows,
     recommend_each,
     sample_users,
+    without_ranking,
 )
 from tests.fakes import SMALL, Broken, rows, small_dataset, small_models
 
@@ -113,6 +114,17 @@ async def test_a_stage_that_fails_ends_the_job_with_its_name(cpu):
     funnel = build_offline_funnel(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS), UNSOUND)
     with pytest.raises(RuntimeError, match="stage fine is bug for user u03"):
         _ = [run async for run in recommend_each(funnel, ["u03"], 7, 0, explore=False)]
+
+
+async def test_without_ranking_the_slate_is_the_head_of_the_same_merge(cpu):
+    funnel = build_offline_funnel(small_models(), FunnelConfig(cpu, NO_CHECKPOINTS))
+    ranked, plain = [
+        [run async for run in recommend_each(one, ["u03", "u17"], 7, 0, explore=False)]
+        for one in (funnel, without_ranking(funnel))
+    ]
+    for run, other in zip(ranked, plain, strict=True):
+        np.testing.assert_array_equal(run.merged.rows, other.merged.rows)
+        np.testing.assert_array_equal(other.slate.pool.rows, other.merged.top(7).rows)
 
 
 async def test_a_job_in_a_hurry_is_told_so(cpu):
