@@ -152,10 +152,11 @@ def choose_probes(
     exact: NDArray[np.int64],
     least: float,
     vectors: Matrix,
-) -> int:
-    """Set and return the fewest cells to search with which the recall is at least ``least``.
+) -> bool:
+    """Set the fewest cells to search with which the recall is at least ``least``.
 
-    The number doubles until the recall is reached; then the interval is halved.
+    Return False if a search of all cells has a lower recall. The number doubles until the recall
+    is reached; then the interval is halved.
 
     Args:
         index: of ``build_cells``.
@@ -171,14 +172,16 @@ def choose_probes(
         return share_found(exact, rows) >= least
 
     high = 1
-    while high < index.nlist and not reaches(high):
+    while not reaches(high):
+        if high == index.nlist:
+            return False
         high = min(2 * high, index.nlist)
     low = high // 2
     while high - low > max(1, high // 16):  # to a sixteenth: it depends on the queries
         middle = (low + high) // 2
         low, high = (low, middle) if reaches(middle) else (middle, high)
     index.nprobe = high
-    return high
+    return True
 
 
 def share_found(exact: NDArray[np.int64], rows: Sequence[NDArray[np.int64]]) -> float:

@@ -6,7 +6,7 @@ HNSW is left out, because it is larger than the vectors and its graph cannot be 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from time import perf_counter
 from typing import TypedDict
 
@@ -14,7 +14,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Indexes, Models
+from app.artifacts import Content, Indexes, Models
 from app.contracts import Matrix, Share
 from app.cpu import one_thread
 from app.recall.vectors import flat_index, flat_indexes, is_exact, search_refined
@@ -27,8 +27,8 @@ AUTO_FLAT_ITEMS = 50_000  # "auto" is exact up to so many items: a search takes 
 MIN_IVF_ITEMS = 10_000  # vectors to train an index with cells: 39 for each of 256 codes
 EIGHT_BIT = faiss.ScalarQuantizer.QT_8bit
 DEPTH = 300  # results that are compared: more than recall uses of a channel
-MAX_USERS = 400  # whose vectors are queries, at most; the cells are chosen on half of them
-MARGIN = 0.01  # above the recall that is wanted: it is measured on other users
+MAX_USERS = 800  # whose vectors are queries, at most; the cells are chosen on half of them
+MARGIN = 0.02  # above the recall that is wanted: it is measured on other users
 
 IndexBuilder = Callable[[Models], Indexes]
 
@@ -42,7 +42,8 @@ class IndexConfig:
     instead of a float. ``auto`` is ``flat`` up to 50,000 items and ``ivf_sq8`` above.
 
     The number of cells that a query searches is the smallest with which users of the log get
-    ``least_recall`` of their 300 exact results, unless ``probed_share`` sets it.
+    ``least_recall`` of their 300 exact results, unless ``probed_share`` sets it. If all cells
+    together do not reach it, the index is ``flat``.
     """
 
     kind: IndexKind = "auto"
@@ -63,24 +64,41 @@ def build_indexes(
     Raises:
         DataError: there are too few vectors for this kind.
     """
-    spaces = models.factors.items, models.content.items
     if resolve_kind(config.kind, len(models.catalogue)) == "flat":
         return flat_indexes(models)
-    queries = sample_user_vectors(models, seed)
+    factors, content = (own[: len(own) // 2] for own in sample_user_vectors(models, seed))
     return Indexes(
-        *(
-            build_index(items, config, seed, own[: len(own) // 2], min_ivf_items)
-            for items, own in zip(spaces, queries, strict=True)
-        )
+        build_index(models.factors.items, config, seed, factors, min_ivf_items),
+        build_index(
+            models.content.items,
+            config,
+            seed,
+            content,
+            min_ivf_items,
+            partial(_content_cells, models.content),
+        ),
     )
 
 
-def build_index(
+@lru_cache(maxsize=1)  # content does not depend on the log, and a job builds many indexes of it
+def _cached_cells(content: Content, kind: str, seed: int) -> faiss.IndexIVF:
+    return build_cells(content.items, kind, seed)
+
+
+def _content_cells(content: Content, kind: str, seed: int) -> faiss.IndexIVF:
+    """Return cells of the content vectors, whose number to search may be set."""
+    cells = faiss.clone_index(_cached_cells(content, kind, seed))
+    assert isinstance(cells, faiss.IndexIVF)  # noqa: S101 - the library says only: an index
+    return cells
+
+
+def build_index(  # noqa: PLR0913, PLR0917 - vectors, settings and a sample
     vectors: Matrix,
     config: IndexConfig,
     seed: int = 0,
     queries: Matrix | None = None,
     min_ivf_items: int = MIN_IVF_ITEMS,
+    cells_of: Callable[[str, int], faiss.IndexIVF] | None = None,
 ) -> faiss.Index:
     """Build an index of vectors, (n, d), by inner product. The same seed gives the same bytes.
 
@@ -92,6 +110,7 @@ def build_index(
         seed: of the clustering.
         queries: (q, d) for choosing the number of cells to search; None: some of the vectors.
         min_ivf_items: fewer vectors have no cells.
+        cells_of: returns the cells of these vectors, of a kind and a seed; None: they are built.
 
     Raises:
         DataError: there are too few vectors for this kind.
@@ -111,15 +130,16 @@ def build_index(
             index.train(vectors)
             index.add(vectors)
             return index
-        cells = build_cells(vectors, kind, seed)
+        cells = cells_of(kind, seed) if cells_of else build_cells(vectors, kind, seed)
         if config.probed_share is not None:
             cells.nprobe = max(1, round(config.probed_share * cells.nlist))
             return cells
         if queries is None or not len(queries):
             queries = vectors[np.random.default_rng(seed).permutation(n)[: MAX_USERS // 2]]
         exact = exact_neighbours(vectors, queries)
-        choose_probes(cells, queries, exact, min(config.least_recall + MARGIN, 1.0), vectors)
-        return cells
+        wanted = min(config.least_recall + MARGIN, 1.0)
+        is_reached = choose_probes(cells, queries, exact, wanted, vectors)
+        return cells if is_reached else flat_index(vectors)
 
 
 def resolve_kind(kind: IndexKind, n: int) -> IndexKind:

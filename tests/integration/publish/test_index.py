@@ -184,6 +184,25 @@ def test_as_many_cells_are_searched_as_the_wanted_recall_needs(least):
     assert measure_index("less", index, VECTORS, queries[:100], exact)["recall"] < least + 0.01
 
 
+def test_where_no_number_of_cells_finds_enough_the_search_is_exact():
+    wanted = IndexConfig("ivf_pq", least_recall=1.0)
+    few = VECTORS[:2_000]
+    index = build_index(few, wanted, 0, QUERIES, min_ivf_items=1)
+    assert isinstance(index, faiss.IndexFlat)
+    assert index.ntotal == len(few)
+
+
+def test_cells_of_content_are_built_once_and_each_index_has_its_own_number_to_search():
+    models = small_models()
+    settings = IndexConfig("ivf_sq8", least_recall=0.9), IndexConfig("ivf_sq8", probed_share=0.5)
+    first, second = (build_indexes(models, one, 0, min_ivf_items=1).content for one in settings)
+    alone = build_index(models.content.items, settings[1], 0, min_ivf_items=1)
+    assert faiss.serialize_index(second).tobytes() == faiss.serialize_index(alone).tobytes()
+    searched = first.nprobe
+    second.nprobe += 1
+    assert first.nprobe == searched
+
+
 def test_items_without_a_vector_lie_in_cells_of_the_usual_size():
     vectors = like_factors()
     vectors[2_000:] = 0.0
