@@ -55,7 +55,7 @@ class ScratchFiles:
     def __call__(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
         """Make an array in a file of its own."""
         path = self.folder / f"{name}.npy"
-        return np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
+        return np.lib.format.open_memmap(path, "w+", dtype, shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

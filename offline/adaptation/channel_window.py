@@ -34,6 +34,7 @@ from offline.models.registry import (
     fit_factors,
 )
 from offline.models.segments import encode_segments, fit_segments
+from offline.publish.index import AUTO_FLAT_ITEMS
 from offline.training.past_requests import (
     ActiveUser,
     add_later_moments,
@@ -84,7 +85,9 @@ class ChannelWindow:
         """Draw about ``limit`` moments of the window's users with a history, and build queries."""
         start, end = window
         log = dataset.log.before(start)
-        config = replace(funnel_config, indexes=flat_indexes)
+        config = funnel_config
+        if len(dataset.catalogue) <= AUTO_FLAT_ITEMS:  # above, a search would take longer
+            config = replace(funnel_config, indexes=flat_indexes)
         models = _models_without_recall(dataset, log, recall, start)
         active = find_active_users(dataset.log, start, end, seen_rules(config.default_scene.seen))
         users = sample_users(active, USERS_WITHOUT_HISTORY * limit, seed)

@@ -123,8 +123,8 @@ def choose_constants(
     result = ConstantsResult(settings)
     if not dataset.traits.has_times or len(windows) < 2:  # noqa: PLR2004 - one for each step
         return result
-    known = dataset.log.before(windows[-1][1])
-    sampled = replace(dataset, log=sample_histories(known, MAX_EVENTS, seed))
+    earlier = dataset.log.before(windows[-1][1])
+    sampled = replace(dataset, log=sample_histories(earlier, MAX_EVENTS, seed))
     selection, confirmation = (
         ChannelWindow.build(sampled, window, recall, funnel_config, QUERIES, seed)
         for window in windows[-2:]

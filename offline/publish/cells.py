@@ -1,9 +1,10 @@
 """An index with cells: vectors near to each other lie together, and a query searches few cells.
 
 The vectors of a factorisation differ in length by orders of magnitude, and long ones, of popular
-items, answer most queries. So vectors are first divided into bands of similar length, then into
-groups of similar direction, and those into cells. Each step looks at one part at a time: the time
-grows with n·√cells, and memory with the largest part.
+items, answer most queries. The longest are so few that no others are near: each is a cell of its
+own. With other long vectors in a cell, its mean would say nothing about either. The rest is divided
+into bands of similar length, then into groups of similar direction, and those into cells. Each
+step looks at one part at a time: the time grows with n·√cells, and memory with the largest part.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ CELLS_PER_ROOT = 4  # cells for n vectors, in units of √n
 POINTS_PER_CELL = 40  # least mean size of a cell, and what clustering looks at for each
 ROUNDS = 10  # of k-means
 BANDS = 12  # the vectors of each are at least half as long as the longest of the band
+ALONE_SHARE = 0.5  # the longest vectors, each a cell of its own, in units of the other cells
+LONG = 2.0  # such a vector is longer than this, in units of the median
 FEW = 8  # mean size of the cells of long vectors, which are few and answer most queries
 CODED = 100_000  # vectors from which codes are learned
 BLOCK_ROWS = 65_536
@@ -37,10 +40,15 @@ def build_cells(vectors: Matrix, kind: str, seed: int) -> faiss.IndexIVF:
     n_cells = max(1, min(round(CELLS_PER_ROOT * sqrt(n)), n // POINTS_PER_CELL))
     owners = assign_cells(vectors, n_cells, seed)
     quantiser = faiss.IndexFlatIP(d)
-    quantiser.add(_compute_means(vectors, owners))
+    means = _compute_means(vectors, owners)
+    quantiser.add(means)
     index = _new_index(kind, quantiser, seed)
     sampled = np.sort(np.random.default_rng(seed).permutation(n)[:CODED])
-    index.train(np.ascontiguousarray(vectors[sampled]))
+    # A code is that of the difference from the mean of the own cell. The library would learn the
+    # codes from the differences from the mean with the largest product, a long vector.
+    gaps = np.ascontiguousarray(vectors[sampled] - means[owners[sampled]])
+    index.train_encoder(len(gaps), faiss.swig_ptr(gaps), None)
+    index.is_trained = True
     for start in range(0, n, BLOCK_ROWS):
         block = np.ascontiguousarray(vectors[start : start + BLOCK_ROWS])
         cells = np.ascontiguousarray(owners[start : start + BLOCK_ROWS])
@@ -49,7 +57,10 @@ def build_cells(vectors: Matrix, kind: str, seed: int) -> faiss.IndexIVF:
 
 
 def assign_cells(vectors: Matrix, n_cells: int, seed: int) -> NDArray[np.int64]:
-    """Return the cell of each vector, (n,), from 0 on; there are about ``n_cells`` of them."""
+    """Return the cell of each vector, (n,), from 0 on.
+
+    There are about ``n_cells`` of them, and those of the longest vectors.
+    """
     owners = np.empty(len(vectors), np.int64)
     first = 0
     for part, share in _divide(vectors, n_cells, seed):
@@ -64,8 +75,12 @@ def assign_cells(vectors: Matrix, n_cells: int, seed: int) -> NDArray[np.int64]:
 def _divide(vectors: Matrix, n_cells: int, seed: int) -> Iterator[tuple[Rows, int]]:
     """Yield the rows of each group, vectors of similar length and direction, and its cells."""
     lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in _blocks(vectors)])
-    shares = lengths / max(float(lengths.max(initial=0.0)), np.finfo(np.float32).tiny)
-    bands = np.minimum(-np.log2(np.maximum(shares, 2.0**-BANDS)), BANDS - 1).astype(np.int64)
+    longest = find_longest(lengths, round(ALONE_SHARE * n_cells))
+    for row in longest:
+        yield np.array([row]), 1
+    lengths[longest] = np.nan
+    shares = lengths / max(float(np.nanmax(lengths, initial=0.0)), np.finfo(np.float32).tiny)
+    bands = np.minimum(-np.log2(np.fmax(shares, 2.0**-BANDS)), BANDS - 1).astype(np.int64)
     random, mean_size = np.random.default_rng(seed), max(1, len(vectors) // n_cells)
     empty = (lengths == 0).nonzero()[0]  # have no direction: cells of the mean size
     for start in range(0, len(empty), mean_size):
@@ -83,6 +98,14 @@ def _divide(vectors: Matrix, n_cells: int, seed: int) -> Iterator[tuple[Rows, in
         for group in np.unique(groups):
             part = rows[groups == group]
             yield part, max(1, round(band_cells * len(part) / len(rows)))
+
+
+def find_longest(lengths: NDArray[np.floating], limit: int) -> Rows:
+    """Return the rows of at most ``limit`` vectors that are much longer than most, ascending."""
+    if not lengths.any() or not limit:
+        return np.empty(0, np.int64)
+    longest = np.argpartition(lengths, -min(limit, len(lengths)))[-limit:]
+    return np.sort(longest[lengths[longest] > LONG * np.median(lengths[lengths > 0])])
 
 
 def _cluster(units: Matrix, k: int, seed: int) -> Matrix:
