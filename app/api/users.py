@@ -16,6 +16,7 @@ from app.api.endpoint import (
     service_of,
 )
 from app.api.errors import RefusalError
+from app.api.filter_notes import blocked_notes
 from app.api.schemas import USER, FieldName, PathId, PublicId, ScalarValue, UserPathId, error_bodies
 from app.contracts import Blocked, UserRecord
 from app.features.user_segments import segment_labels
@@ -152,10 +153,18 @@ class BlockedBody(BaseModel):
     categories: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
 
 
+class BlockedReply(BlockedBody):
+    """What is blocked now."""
+
+    notes: list[str] | None = Field(
+        None, description="what no item has: it may be misspelt, or blocks items that come later"
+    )
+
+
 @router.put(
     "/users/{user_id}/blocked",
     summary="Block items, providers or categories for a user",
-    response_model=BlockedBody,
+    response_model=BlockedReply,
     responses=NOT_STORED,
 )
 async def put_blocked(http: Request, user_id: UserPathId, body: BlockedBody) -> Response:
@@ -175,7 +184,11 @@ async def put_blocked(http: Request, user_id: UserPathId, body: BlockedBody) -> 
         write_blocked(service.writer, prefix, user_id, blocked), "nothing was blocked"
     )
     await await_workers(service, position)
-    return json_response(asdict(blocked))
+    reply = asdict(blocked)
+    if service.deployment:
+        notes = blocked_notes(service.deployment.live_items.catalogue, blocked)
+        reply |= {"notes": notes} if notes else {}
+    return json_response(reply)
 
 
 @router.get(

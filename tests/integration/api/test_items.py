@@ -115,6 +115,21 @@ def test_what_a_user_blocks_holds_for_new_items_too(shop, new, told, policy):
     assert shop.ids(user, filter=wanted) == []
 
 
+def test_a_blocked_name_that_no_item_has_is_noted_with_those_that_are_spelt_alike(shop, new):
+    shop.client.put(f"/items/{new}", json={"categories": ["novel-kind"], "provider": "new-maker"})
+    path = f"/users/u-{uuid4().hex}/blocked"
+    known = {"categories": ["novel-kind"], "items": [new]}
+    assert "notes" not in shop.client.put(path, json=known).json()
+    misspelt = {"categories": ["novel-kid"], "providers": ["new-makr"], "items": ["nothing"]}
+    reply = shop.client.put(path, json=misspelt).json()
+    assert reply["categories"] == ["novel-kid"]
+    assert reply["notes"] == [
+        'no item has the category "novel-kid"; did you mean "novel-kind"?',
+        'no item has the provider "new-makr"; did you mean "new-maker"?',
+        'there is no item "nothing"',
+    ]
+
+
 def test_filters_and_exclusions_know_what_is_told_of_new_items(shop, new):
     shop.client.put(f"/items/{new}", json={"flags": ["adult"], "categories": ["novel-kind"]})
     assert shop.ids("u7", filter='category == "novel-kind"') == [new]
