@@ -40,8 +40,8 @@ def blocked_notes(catalogue: Catalogue, blocked: Blocked) -> list[str]:
 def _unknown_providers(catalogue: Catalogue, names: tuple[str, ...]) -> Iterator[str]:
     if not names:
         return
-    known = [name for name in catalogue.provider_names.tolist() if name]
-    for name in set(names) - set(known):
-        near = " or ".join(f'"{one}"' for one in get_close_matches(name, known[:MAX_COMPARED]))
+    existing = [name for name in catalogue.provider_names.tolist() if name]
+    for name in set(names) - set(existing):
+        near = " or ".join(f'"{one}"' for one in get_close_matches(name, existing[:MAX_COMPARED]))
         hint = f"; did you mean {near}?" if near else ""
         yield f'no item has the provider "{name}"{hint}'

@@ -25,6 +25,7 @@ from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import EVENTS, IMPRESSIONS, REQUEST_LOG, ArchivedStream, log_head
 from offline.data.data_overlay import ArchiveState, DataOverlay
 from offline.data.errors import DataError
+from offline.data.repeats import EVENT_ID
 from offline.store_client import open_client
 from offline.training.rank_table import RankTable
 from offline.training.row_collection import build_logged_table
@@ -126,7 +127,7 @@ def _read_events(folder: Path, erased: ErasedUsers, shift: float) -> pl.DataFram
     """
     tables = map(erased.without_erased, _files(folder, EVENTS).read())
     time = pl.min_horizontal("timestamp", now()) - shift  # clocks may run ahead a little
-    columns = ("user", "item", pl.col("type").alias("kind"), "value", time.alias("time"))
+    columns = ("user", "item", pl.col("type").alias("kind"), "value", time.alias("time"), EVENT_ID)
     return pl.concat(tables).select(*columns)
 
 

@@ -37,7 +37,8 @@ class DataOverlay:
     """Live events, served lists, and erased users."""
 
     erased_at: ErasedAt = never_erased
-    live_events: pl.DataFrame | None = None  # user, item, kind, value, time; in the data's time
+    # user, item, kind, value, time, in the data's time; and EVENT_ID, where it is known
+    live_events: pl.DataFrame | None = None
     logged_lists: "Callable[[EventWeights, float], RankTable] | None" = None  # those before a time
     live_items: Sequence[ItemRecord] = ()  # put over HTTP; deleted ones are left out
     archive_state: ArchiveState | None = None  # position up to which live events were read
@@ -74,6 +75,17 @@ def drop_trained(live: pl.DataFrame, frame: pl.DataFrame, time_shift: float) -> 
         moments = rest.with_columns(_milliseconds(pl.col("time") + shift).alias("moment"))
         rest = moments.join(in_files, on=names, how="anti", maintain_order="left").drop("moment")
     return rest
+
+
+def drop_imported(live: pl.DataFrame, event_ids: pl.Series) -> pl.DataFrame:
+    """Return the live events without those with these ids.
+
+    ``recfunnel events import`` gives the rows of a file ids that it computes from their content and
+    their line. Only these recognise rows without times, whose events have the time of the import.
+    """
+    if EVENT_ID not in live.columns:
+        return live
+    return live.filter(~pl.col(EVENT_ID).is_in(event_ids.implode()).fill_null(value=False))
 
 
 def _milliseconds(seconds: pl.Expr) -> pl.Expr:

@@ -18,10 +18,12 @@ from offline.data.data_overlay import (
     DataOverlay,
     append_events,
     drop_erased,
+    drop_imported,
     drop_trained,
 )
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
+from offline.data.event_files import read_event_file
 from offline.data.finding import DataFinding
 from offline.data.formats.sources import list_data_files
 from offline.data.id_matches import FEW_SHARE, match_ids
@@ -33,7 +35,7 @@ from offline.data.layouts import find_layout
 from offline.data.live_items import describe_live_items
 from offline.data.loading import load_optional_file
 from offline.data.logs import check_logs, load_logs
-from offline.data.repeats import DUPLICATE, count_repeats
+from offline.data.repeats import DUPLICATE, EVENT_ID, count_repeats
 from offline.data.schema import Schema
 from offline.data.table import TextTable
 from offline.data.user_files import build_attributes, build_friends, check_friends, check_users
@@ -124,13 +126,16 @@ def load_dataset(
     event_weights = EventWeights(
         data.events.positive_at, layout.weights(), data.events.traits.is_explicit
     )
+    if overlay and overlay.live_events is not None and path and _has_rows_without_times(data):
+        ids = read_event_file(path, schema, now).events[EVENT_ID]
+        overlay = replace(overlay, live_events=drop_imported(overlay.live_events, ids))
     changed = _apply_overlay(data, overlay, event_weights) if overlay else data
     served = (
         partial(overlay.logged_lists, event_weights) if overlay and overlay.logged_lists else None
     )
     counts = _count_files(data)
     is_own = path is not None and path.is_dir() and layout.layout == Schema().layout
-    unread = _unread_files(folder, counts) if is_own else ()
+    unread = _unread_files(folder, counts, layout) if is_own else ()
     return LoadedData(
         _build(changed, event_weights, overlay.live_items if overlay else ()),
         event_weights,
@@ -145,9 +150,16 @@ def load_dataset(
     )
 
 
-def _unread_files(folder: Path, counts: Sequence[FileCount]) -> tuple[DataFinding, ...]:
+def _has_rows_without_times(data: _Input) -> bool:
+    return not data.events.has_times and len(data.events.table.frame) > 0
+
+
+def _unread_files(
+    folder: Path, counts: Sequence[FileCount], layout: Schema
+) -> tuple[DataFinding, ...]:
     """Return a finding that names the files of a folder that look like data and are not read."""
     used = {count.file for count in counts}
+    used |= {name for part in (layout.items, layout.users, layout.friends) for name in part.files}
     unread = [
         name
         for name in list_data_files(folder)

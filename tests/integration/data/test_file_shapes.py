@@ -287,7 +287,9 @@ def test_an_optional_file_without_rows_stops_nothing(tmp_path, name, content):
 
 def test_an_optional_parquet_file_without_rows_stops_nothing(tmp_path):
     pl.DataFrame({"item_id": [], "title": []}).write_parquet(tmp_path / "items.parquet")
-    assert "items.parquet has no rows" in findings(read(tmp_path, "ratings.csv", CSV))
+    said = findings(read(tmp_path, "ratings.csv", CSV))
+    assert "items.parquet has no rows" in said
+    assert "nothing reads" not in said
 
 
 def test_windows_text_is_read_and_the_encoding_is_said(tmp_path):

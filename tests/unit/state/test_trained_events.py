@@ -9,6 +9,7 @@ import pytest
 from app.catalogue.ids import IdIndex
 from app.state.trained_events import TrainedEvents
 from offline.data.data_overlay import DataOverlay, drop_trained
+from offline.data.event_files import read_event_file
 from offline.data.readers import load_dataset
 from offline.models.registry import build_users
 
@@ -86,3 +87,16 @@ def test_an_import_into_a_service_of_historical_data_is_recognised(path):
     assert drop_trained(frame, live_events(("u", "i", "view", MOMENT)), 1e8)["time"].to_list() == [
         MOMENT + 1
     ]
+
+
+def test_training_counts_an_imported_row_without_a_time_once(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("user,item,type\nu,i,view\nu,i,view\nu,j,purchase\nv,j,view\n")
+    imported = read_event_file(path, None).events
+    live = imported.select(
+        "user", "item", "kind", pl.lit(1.0).alias("value"), pl.lit(2e9).alias("time"), "event_id"
+    )
+    other = live.head(1).with_columns(pl.lit("of another file").alias("event_id"))
+    for events, expected in ((live, 4), (pl.concat([live, other]), 5)):
+        loaded = load_dataset(path, overlay=DataOverlay(live_events=events))
+        assert len(loaded.dataset.log) == expected
