@@ -108,7 +108,7 @@ class History:
 
     def newest(self, limit: int) -> "History":
         """Return the first ``limit`` events, as views."""
-        if len(self) <= limit:
+        if len(self.rows) <= limit:
             return self
         return History(
             self.rows[:limit], self.values[:limit], self.weights[:limit], self.times[:limit]
@@ -275,6 +275,10 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def with_features(self, features: Matrix) -> "Candidates":
+        """Return the same items in the same order with these features."""
+        return Candidates(self.rows, self.scores, self.ranks, self.signals, features)
+
     def with_scores(self, scores: Scores) -> "Candidates":
         """Return the same items in the same order with new scores; NaN becomes -inf.
 
@@ -293,7 +297,7 @@ class Candidates:
             self.scores.take(chosen),
             self.ranks.take(chosen, axis=0),
             self.signals.take(chosen, axis=0),
-            self.features.take(chosen, axis=0),
+            self.features.T.take(chosen, axis=1).T,  # each column stays contiguous
         )
 
     def top(self, n: int) -> "Candidates":

@@ -170,4 +170,5 @@ def _outcome(stage: str, error: Exception) -> Outcome:
 
 
 def _size(result: object) -> int:
-    return len(result) if hasattr(result, "__len__") else 0
+    length: Callable[[object], int] | None = getattr(type(result), "__len__", None)
+    return length(result) if length else 0

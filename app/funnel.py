@@ -27,6 +27,7 @@ from app.contracts import (
     Request,
     Rows,
     Slate,
+    UserVectors,
 )
 from app.deadline import Checkpoints, StageResult, StageRunner
 from app.query_builder import QueryBuilder
@@ -50,7 +51,7 @@ class RankStage:
 
     def score(self, query: Query, pool: Candidates) -> Candidates:
         """Return the pool with this stage's features and scores, in the same order."""
-        featured = replace(pool, features=self.features.build(query, pool))
+        featured = pool.with_features(self.features.build(query, pool))
         return featured.with_scores(self.scorer.score(query, featured))
 
 
@@ -84,12 +85,16 @@ class Funnel:
     limits: Mapping[str, int] = field(default_factory=dict)  # by channel, if it has its own
     channel_order: tuple[str, ...] = ()  # order of the proposals; empty: that of the channels
     _contributions: Mapping[str, ContributionsOf] = field(init=False, repr=False)  # by channel
+    _order: tuple[str, ...] = field(init=False, repr=False)  # ``channel_order``, or the channels'
 
     def __post_init__(self) -> None:
         channels: tuple[Channel | LocalChannel, ...]
         channels = (*self.local_channels, *self.awaited_channels)
         by_channel = {one.name: getattr(one, "contributions", no_contributions) for one in channels}
         object.__setattr__(self, "_contributions", by_channel)
+        names = [one.name for one in self.awaited_channels]
+        names += [one.name for one in self.local_channels]
+        object.__setattr__(self, "_order", self.channel_order or tuple(names))
 
     def contributions(self, channel: str, query: Query, rows: Rows) -> Contributions:
         """Return how much each event of the history contributed to the channel's scores of rows.
@@ -121,29 +126,26 @@ class Funnel:
     def _build_query(self, request: Request, runner: StageRunner) -> Query:
         """Merge the live history with the bundle's, and solve the user's vectors."""
         recent = NO_HISTORY if runner.recent is None else runner.recent
-        query = self.query_builder.build(request, recent)
-        if not len(query.history):
-            return query
-        solve = partial(self.query_builder.solve_vectors, query)
-        vectors = runner.run("profile", inf, solve, query.vectors)
-        return replace(query, vectors=vectors)
+
+        def solve(history: History, now: float) -> UserVectors:
+            work = partial(self.query_builder.solve, history, now)
+            return runner.run("profile", inf, work, self.query_builder.empty_vectors())
+
+        return self.query_builder.build(request, recent, solve)
 
     async def _recall(self, query: Query, runner: StageRunner) -> list[Proposal]:
         """Run every channel. If they propose too few items, add popular items."""
         by = self.by.recall
 
-        def limit(channel: str) -> int:
-            return self._scale(self.limits.get(channel, self.recall_limit), query)
-
-        def start(channel: Channel) -> Awaitable[Proposal]:
-            work = partial(channel.recall, query, limit(channel.name))
+        def recall(channel: Channel) -> Awaitable[Proposal]:
+            work = partial(channel.recall, query, self._limit(channel.name, query))
             return runner.run_async(f"recall.{channel.name}", by, work, NO_PROPOSAL)
 
-        def compute(channel: LocalChannel) -> Proposal:
-            work = partial(channel.recall, query, limit(channel.name))
-            return runner.run(f"recall.{channel.name}", inf, work, NO_PROPOSAL)
-
-        by_channel = {one.name: compute(one) for one in self.local_channels}
+        by_channel = {}
+        for local in self.local_channels:
+            name = local.name
+            work = partial(local.recall, query, self._limit(name, query))
+            by_channel[name] = runner.run(f"recall.{name}", inf, work, NO_PROPOSAL)
         waiting = []
         for one in self.awaited_channels:
             if one.has_work(query):
@@ -151,18 +153,20 @@ class Funnel:
             else:
                 runner.record_idle(f"recall.{one.name}")
         if waiting:
-            awaited = await asyncio.gather(*map(start, waiting))
+            awaited = await asyncio.gather(*map(recall, waiting))
             by_channel |= zip((one.name for one in waiting), awaited, strict=True)
         proposals = self._in_order(by_channel)
         enough = sum(map(len, proposals)) >= self._scale(self.recall_limit, query)
-        filling = NO_PROPOSAL if enough else self.fallback.recall(query, limit(""))
+        filling = NO_PROPOSAL if enough else self.fallback.recall(query, self._limit("", query))
         return [*proposals, filling]
+
+    def _limit(self, channel: str, query: Query) -> int:
+        """Return how many items a channel may propose."""
+        return self._scale(self.limits.get(channel, self.recall_limit), query)
 
     def _in_order(self, by_channel: Mapping[str, Proposal]) -> list[Proposal]:
         """Return the proposals in the order of the features. A channel that is off has none."""
-        awaited = [one.name for one in self.awaited_channels]
-        names = self.channel_order or (*awaited, *(one.name for one in self.local_channels))
-        return [by_channel.get(name, NO_PROPOSAL) for name in names]
+        return [by_channel.get(name, NO_PROPOSAL) for name in self._order]
 
     def _rank(self, query: Query, proposals: list[Proposal], runner: StageRunner) -> FunnelRun:
         """Merge the proposals, rank them twice, and make the list."""
@@ -215,7 +219,8 @@ class Funnel:
     @staticmethod
     def _scale(n: int, query: Query) -> int:
         """Return ``n`` times ``candidate_share``, which is lower under load; at least k."""
-        return max(query.k, round(n * query.candidate_share))
+        share = query.candidate_share
+        return max(query.k, n if share == 1.0 else round(n * share))
 
     def recommend_fallback(self, request: Request, runner: StageRunner) -> FunnelRun:
         """Return the results so far, filled up with popular items.

@@ -4,7 +4,9 @@ The user's vectors are solved from the history at request time. A user who arriv
 therefore has them too.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +29,7 @@ from app.rerank.seen import SeenRules, seen_rules
 from app.state.counters import PopularityCounters
 from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in_system, solve_system
 
+Solve: TypeAlias = Callable[[History, float], UserVectors]  # takes a history and the time now
 DEFAULT_SETTINGS = PolicySettings()
 MIN_OPINION_WEIGHT = 0.5  # least absolute weight of an opinion: a view does not undo a dislike
 
@@ -85,11 +88,15 @@ class QueryBuilder:
             np.zeros(self.models.factors.items.shape[1], np.float32),
         )
 
-    def build(self, request: Request, recent: History) -> Query:
-        """Build the query from the request and from ``recent``, the user's data in Redis."""
+    def build(self, request: Request, recent: History, solve: Solve | None = None) -> Query:
+        """Build the query from the request and from ``recent``, the user's data in Redis.
+
+        ``solve`` returns the vectors of a user with a history. Without it they are zeros.
+        """
         users, record = self.models.users, recent.record
         user_row = self.user_row(request.user, record)
         history = join_histories([request.inline, recent, users.history(user_row)])
+        newest = history.newest(MAX_QUERY_EVENTS)
         counters_at = self.counters.now
         now = max(counters_at, float(history.times[0]) if len(history) else 0.0)
         settings = self.settings_for(request.scene)
@@ -100,12 +107,12 @@ class QueryBuilder:
         return Query(
             **request.options(),
             user_row=user_row,
-            history=history.newest(MAX_QUERY_EVENTS),
+            history=newest,
             excluded=np.unique(excluded),
             seen=seen,
             demoted=rules.demoted(history) if rules.demotes else NO_ROWS,
             segments=self.segments(user_row, record),
-            vectors=self.empty_vectors(),
+            vectors=solve(newest, now) if solve and len(newest) else self.empty_vectors(),
             now=now,
             counters_at=counters_at,
             impressions=recent.impressions,
@@ -152,10 +159,14 @@ class QueryBuilder:
         return seen[~np.isin(seen, restored)] if len(restored) else seen
 
     def solve_vectors(self, query: Query) -> UserVectors:
-        """Solve the user's vectors from the history."""
-        liked, factors = query.history.liked(MAX_QUERY_EVENTS), self.models.factors
-        whole = fold_in_system(factors, liked, query.now)
-        session = fold_in_system(factors, query.history.session(), query.now)
+        """Solve the user's vectors from the history of a query."""
+        return self.solve(query.history, query.now)
+
+    def solve(self, history: History, now: float) -> UserVectors:
+        """Solve the user's vectors from the history, as of ``now``, unix seconds."""
+        liked, factors = history.liked(MAX_QUERY_EVENTS), self.models.factors
+        whole = fold_in_system(factors, liked, now)
+        session = fold_in_system(factors, history.session(), now)
         nothing = np.zeros(factors.items.shape[1], np.float32)
         return UserVectors(
             solve_system(whole) if whole else nothing,

@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.key_ring import KeyRing
@@ -29,6 +28,18 @@ PAGE_PATHS = ("/docs", "/redoc", "/console")
 PAGE_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: https:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+
+
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+CACHE_CONTROL = b"cache-control"
+SAFE_HEADERS: Headers = ((b"x-content-type-options", b"nosniff"),)
+PRIVATE_HEADERS: Headers = (*SAFE_HEADERS, (CACHE_CONTROL, b"private, no-store"))
+PAGE_HEADERS: Headers = (
+    *SAFE_HEADERS,
+    (b"content-security-policy", PAGE_POLICY.encode()),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
 )
 
 
@@ -116,14 +127,14 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.append("X-Content-Type-Options", "nosniff")
+                headers = message["headers"]
                 if is_page:
-                    headers.append("Content-Security-Policy", PAGE_POLICY)
-                    headers.append("X-Frame-Options", "DENY")
-                    headers.append("Referrer-Policy", "no-referrer")
-                elif "cache-control" not in headers:
-                    headers.append("Cache-Control", "private, no-store")
+                    added = PAGE_HEADERS
+                elif any(name == CACHE_CONTROL for name, _ in headers):
+                    added = SAFE_HEADERS
+                else:
+                    added = PRIVATE_HEADERS
+                message = {**message, "headers": [*headers, *added]}
             await send(message)
 
         await self._app(scope, receive, secured)

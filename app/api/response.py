@@ -23,7 +23,7 @@ from app.recall.contributions import Contributions
 from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
 from app.service.answering import CONTROL, Answer
 
-BY_HISTORY = np.array([spec.kind == "history" for spec in CHANNEL_SPECS])
+BY_HISTORY = frozenset(n for n, spec in enumerate(CHANNEL_SPECS) if spec.kind == "history")
 # Half a rank more than a personal channel of the same rank; the order of what did not rank an item.
 IMPERSONAL = np.array([name not in PERSONAL_CHANNELS for name in CHANNELS], np.int32)
 UNRANKED = np.array([2**30 - (name == "popular") for name in CHANNELS], np.int32)
@@ -135,7 +135,7 @@ def _render_items(answer: Answer) -> list[dict[str, Any]]:
         catalogue.titles.take(pool.rows),
         pool.scores.tolist(),
         best.tolist(),
-        np.count_nonzero(reasons >= 0, axis=1).tolist(),
+        (reasons >= 0).sum(axis=1).tolist(),
         slate.slots.tolist(),
         slate.propensities.tolist(),
         strict=True,
@@ -176,7 +176,7 @@ def _reasons(answer: Answer, best: NDArray[np.intp]) -> NDArray[np.int64]:
     """
     query, rows = answer.run.query, answer.run.slate.pool.rows
     reasons = np.full((len(rows), MAX_REASONS), -1, np.int64)
-    for channel in np.unique(best[BY_HISTORY[best]]) if len(query.history) else ():
+    for channel in BY_HISTORY.intersection(best.tolist()) if len(query.history) else ():
         at = (best == channel).nonzero()[0]
         parts = answer.deployment.funnel.contributions(CHANNELS[channel], query, rows[at])
         if not len(parts.events):

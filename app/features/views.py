@@ -9,8 +9,9 @@ choice of groups.
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -79,6 +80,11 @@ class FeatureBuilder:
     models: Models
     counters: PopularityCounters
     like_shares: LikeShares
+    _ends: tuple[int, ...] = field(init=False, repr=False)  # column after the last of each group
+
+    def __post_init__(self) -> None:
+        ends = accumulate(len(group.features) for group in self.view)
+        object.__setattr__(self, "_ends", tuple(ends))
 
     def build(self, query: Query, pool: Candidates) -> Matrix:
         """Compute the view's columns for ``pool``, (n, f) float32; NaN where nothing is known.
@@ -88,12 +94,13 @@ class FeatureBuilder:
         """
         context = FeatureContext(self.models, self.counters, self.like_shares, query, pool)
         at = pool.features.shape[1]
-        columns = np.empty((sum(len(group.features) for group in self.view), len(pool)), np.float32)
+        columns = np.empty((self._ends[-1], len(pool.rows)), np.float32)
         columns[:at] = pool.features.T
-        for group in self._after(at):
-            end = at + len(group.features)
+        for group, end in zip(self.view, self._ends, strict=True):
+            if end <= at:
+                continue
             for block in group.compute(context):
-                n = len(block) if isinstance(block, np.ndarray) and block.ndim > 1 else 1
+                n = 1 if isinstance(block, float) or block.ndim == 1 else len(block)
                 columns[at : at + n] = block
                 at += n
             if at != end:
@@ -102,13 +109,6 @@ class FeatureBuilder:
                     f"{len(group.features)}"
                 )
         return columns.T
-
-    def _after(self, n_columns: int) -> Iterator[FeatureGroup]:
-        """Yield the groups after the first ``n_columns`` columns of the view."""
-        for group in self.view:
-            if n_columns <= 0:
-                yield group
-            n_columns -= len(group.features)
 
 
 def render_page() -> str:

@@ -48,7 +48,7 @@ class PointwiseListwiseBlend:
 
         ``share = events / (events + HALF_SHARE_EVENTS)``
         """
-        events = np.expm1(np.maximum(np.nan_to_num(features[:, EVENTS_COLUMN]), 0))
+        events = np.expm1(np.fmax(features[:, EVENTS_COLUMN], 0))  # NaN becomes 0
         share: Scores = (events / (events + HALF_SHARE_EVENTS)).astype(np.float32, copy=False)
         return share
 

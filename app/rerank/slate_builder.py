@@ -59,8 +59,8 @@ class SlateBuilder:
     def build_drafts(self, query: Query, pool: Candidates) -> list[tuple[str, SlateDraft]]:
         """Return the draft after each policy that changed it, by name; the first has no name."""
         context = self.build_context(query)
-        is_shown = is_permitted(query, pool.rows, self.catalogue.available)
-        pool = pool.take(is_shown.nonzero()[0]).top(len(pool))
+        shown = is_permitted(query, pool.rows, self.catalogue.available).nonzero()[0]
+        pool = pool.take(shown.take((-pool.scores.take(shown)).argsort(kind="stable")))
         draft = SlateDraft.start(pool, relevance(pool))
         drafts = [("", draft)]
         for policy in (*map(find_policy, context.order), COMPLETION):

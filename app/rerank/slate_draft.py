@@ -90,12 +90,14 @@ class SlateDraft:
         """List these candidates too. Propensities default to 1: the choice was not random."""
         n = len(chosen)
         propensities = np.ones(n, np.float32) if propensities is None else propensities
-        return replace(
-            self,
-            listed=np.concatenate([self.listed, chosen]),
-            slots=np.concatenate([self.slots, np.full(n, slot, np.int8)]),
-            propensities=np.concatenate([self.propensities, propensities]),
-            positions=np.concatenate([self.positions, np.full(n, position, np.int32)]),
+        return SlateDraft(
+            self.pool,
+            self.utility,
+            np.concatenate([self.listed, chosen]),
+            np.concatenate([self.slots, np.full(n, slot, np.int8)]),
+            np.concatenate([self.propensities, propensities]),
+            np.concatenate([self.positions, np.full(n, position, np.int32)]),
+            self.minimums,
         )
 
     def insert(self, row: int, position: int, slot: int) -> "SlateDraft":

@@ -8,6 +8,7 @@ be shown is announced to all workers; see ``app.state.shared_exclusions``.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
@@ -31,9 +32,14 @@ ITEM, PROVIDER, CATEGORY, ERASED_USER = b"i", b"p", b"c", b"e"
 HIDING_EVENTS = {"hide": "h", "unhide": "u"}  # event type: first letter of the stored member
 
 
+@lru_cache(16)  # a request asks for some keys of one user
+def _key_start(prefix: str, user: str) -> str:
+    return f"{prefix}:u:{{{quote(user, safe='')}}}:"
+
+
 def user_key(prefix: str, user: str, part: str) -> str:
     """Return the key of one part of a user's data. Braces in the user's id are encoded."""
-    return f"{prefix}:u:{{{quote(user, safe='')}}}:{part}"
+    return _key_start(prefix, user) + part
 
 
 def _key_of(part: str) -> Callable[[str, str], str]:
