@@ -6,7 +6,7 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv demo train serve test test-unit check lint-fix load bench api-fuzz quality docs compose-verify clean
+.PHONY: help venv demo train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs sbom audit pin-images compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -69,6 +69,12 @@ bench: .venv/.all | $(OUT)/current ## the CPU time of a request against its mini
 api-fuzz: .venv/.all | $(OUT)/current ## 10,000 generated requests to every route, about 10 min
 	@exec $(BIN)/python -m benchmarks.api_fuzz --out $(OUT)
 
+chaos: .venv/.all | $(OUT)/current ## every fault against a running service under load, about 10 min
+	@exec $(BIN)/python -m benchmarks.chaos --out $(OUT) --write $(OUT)/chaos.md
+
+soak: .venv/.all | $(OUT)/current ## half an hour of load: memory, descriptors and keys stay flat
+	@exec $(BIN)/python -m benchmarks.soak --out $(OUT)
+
 # The libraries that the funnel is compared with. Their pins are for Python 3.11 and clash, so
 # there are two environments. torch is installed first, because its CUDA build has several GB.
 .venv-peers/%/.made: benchmarks/quality/peers/requirements-%.txt
@@ -86,6 +92,21 @@ docs: .venv/.all ## write the generated pages, and build the documentation into 
 	@$(BIN)/python -m tests.docs.reference
 	@$(BIN)/mkdocs build --strict --quiet && echo "The first page is site/index.html"
 
+.venv-audit/.made: deploy/requirements-audit.txt | .venv/.demo
+	@$(BIN)/python -m venv $(@D) && $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+sbom: .venv-audit/.made .venv/.demo ## list every package of .venv in sbom.json (CycloneDX)
+	@.venv-audit/bin/cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file sbom.json && echo "The list is sbom.json"
+
+audit: .venv-audit/.made ## look for known weaknesses of the pinned packages (needs a network)
+	@echo "Asking PyPI for known weaknesses of the packages in constraints.txt; this needs a network"
+	@exec .venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+
+pin-images: ## pin the images of the containers by digest (needs docker and a network)
+	@exec python3 deploy/pin_images.py
+
 VERIFY := ../shared/tools/verify-compose.sh
 compose-verify: ## build the containers, start them, check every part
 	@if [ ! -x $(VERIFY) ]; then echo "containers: skipped, $(VERIFY) is not on this machine"; \
@@ -93,5 +114,5 @@ compose-verify: ## build the containers, start them, check every part
 	else VERIFY_COMPOSE_WAIT=300 $(VERIFY) -u http://127.0.0.1:8000/readyz . -- python3 deploy/smoke.py; fi
 
 clean: ## remove environments, caches and builds, but not data/ and out/
-	@rm -rf .venv .venv-peers build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-peers .venv-audit build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find app offline loadtest benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -6,14 +6,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil  # type: ignore[import-untyped]
 
 from app.bundle.pointer import POINTER
+from app.process.embedded_server import ADDRESS_FILE, DATA_FOLDER
 from app.process.server_process import find_binary
 from loadtest.service import (
     DEFAULT_TIMEOUTS,
@@ -34,6 +36,8 @@ class KillableService:
     folder: Path  # of the server's data, the bundles and the archive
     workers: int
     log: Path
+    embedded: bool = False  # whether the service starts its own Redis server
+    settings: Mapping[str, str] = field(default_factory=dict)  # added to the environment
     port: int = field(default_factory=free_port)
     server: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     service: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
@@ -45,6 +49,8 @@ class KillableService:
 
     @property
     def redis_url(self) -> str:
+        if self.embedded:
+            return (self.folder / DATA_FOLDER / ADDRESS_FILE).read_text("utf-8").strip()
         return f"unix://{self.folder / 'server.sock'}"
 
     def start(self) -> None:
@@ -53,7 +59,8 @@ class KillableService:
         Raises:
             NotServingError: the service is not ready in time.
         """
-        self.start_server()
+        if not self.embedded:
+            self.start_server()
         options = ("--host", "127.0.0.1", "--port", str(self.port), "--workers", str(self.workers))
         self.service = self._start("serve", *options)
         self.start_archiver()
@@ -69,10 +76,37 @@ class KillableService:
         """Kill the Redis server, and start it again on the data that it wrote."""
         if self.server is None:
             return False
-        self.server.kill()
-        self.server.wait()
+        self.stop_server()
         self.start_server()
         return True
+
+    def stop_server(self) -> None:
+        """Kill the Redis server for good."""
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait()
+
+    def server_process(self) -> psutil.Process:
+        """Return the process of the Redis server, also of the embedded one.
+
+        Raises:
+            NotServingError: it does not run.
+        """
+        if self.server is not None:
+            return psutil.Process(self.server.pid)
+        if self.service is not None:
+            for child in psutil.Process(self.service.pid).children(recursive=True):
+                if "valkey" in child.name():
+                    return child
+        raise NotServingError("the embedded Redis server does not run")
+
+    def archiver_processes(self) -> list[psutil.Process]:
+        return [psutil.Process(self.archiver.pid)] if self.archiver is not None else []
+
+    def running_workers(self) -> list[psutil.Process]:
+        """Return the live workers that are not stopped."""
+        workers = self.live_workers()
+        return [worker for worker in workers if worker.status() != psutil.STATUS_STOPPED]
 
     def kill_archiver(self) -> bool:
         if self.archiver is None:
@@ -123,17 +157,26 @@ class KillableService:
 
     def _start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-m", "offline.cli", *arguments, "--out", str(self.folder)]
-        environment = environment_with_redis(self.redis_url)
+        url = None if self.embedded else self.redis_url
+        environment = {**environment_with_redis(url), **self.settings}
         with self.log.open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
 
 
 @contextmanager
-def run_killable_service(out: Path, folder: Path, workers: int) -> Iterator[KillableService]:
+def run_killable_service(
+    out: Path,
+    folder: Path,
+    workers: int,
+    *,
+    embedded: bool = False,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[KillableService]:
     """Start a service on a copy of the bundles of ``out``, with a Redis of its own."""
     shutil.copytree(out / "bundles", folder / "bundles")
     shutil.copy(out / POINTER, folder / POINTER)
-    service = KillableService(folder, workers, folder / "log.txt")
+    log = folder / "log.txt"
+    service = KillableService(folder, workers, log, embedded=embedded, settings=settings)
     try:
         service.start()
         yield service

@@ -4,7 +4,9 @@ General clients take as much CPU as the service that they measure.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -85,10 +87,16 @@ class HttpConnection(asyncio.Protocol):
 class HttpClient:
     """A pool that opens a connection when none is idle, as an open loop needs."""
 
-    def __init__(self, url: str, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 10.0,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._timeout = timeout
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._idle: list[HttpConnection] = []
 
     async def send(self, call: HttpCall) -> HttpReply:
@@ -137,4 +145,5 @@ class HttpClient:
     def _encode(self, call: HttpCall) -> bytes:
         length = f"Content-Type: application/json\r\nContent-Length: {len(call.body)}\r\n"
         head = f"{call.method} {call.path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
+        head += self._headers
         return f"{head}{length if call.body else ''}\r\n".encode() + call.body

@@ -54,9 +54,11 @@ def free_port() -> int:
         return port
 
 
-def environment_with_redis(url: str) -> dict[str, str]:
-    """Return the environment of a child process that uses this Redis."""
-    return {**os.environ, "REDIS_URL": url}  # noqa: TID251 - passed on unread
+def environment_with_redis(url: str | None) -> dict[str, str]:
+    """Return the environment of a child process that uses this Redis; None: the embedded one."""
+    environment = dict(os.environ)  # noqa: TID251 - passed on unread
+    environment.pop("REDIS_URL", None)
+    return environment if url is None else {**environment, "REDIS_URL": url}
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from app.observe.metric_families import FAMILIES
 from app.settings import Settings
+from deploy import pin_images
 from tests.conftest import ROOT
 
 DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
@@ -241,3 +242,15 @@ def test_the_continuous_check_can_be_started_and_calls_the_makefile() -> None:
     assert os.access(run, os.X_OK)
     called = re.findall(r"^make (\S+)", run.read_text(), flags=re.M)
     assert called == ["check", "test", "compose-verify"]
+
+
+def test_images_are_pinned_by_digest_and_stages_of_the_build_are_not() -> None:
+    digest = f"sha256:{64 * 'a'}"
+    for name in ("docker-compose.yml", "Dockerfile"):
+        text = (ROOT / name).read_text()
+        once = pin_images.pin(text, lambda _: digest)
+        images = re.findall(r"^(?:\s*image:|FROM) +(\S+:\S+)", once, flags=re.M)
+        assert len(images) >= 2
+        assert all(image.endswith(f"@{digest}") for image in images)
+        assert pin_images.pin(once, lambda _: digest) == once  # a pinned image is pinned anew
+        assert re.sub("@sha256:a{64}", "", once) == re.sub("@sha256:[0-9a-f]{64}", "", text)
