@@ -79,7 +79,8 @@ class Admission:
 
         A request is always admitted when no other is in flight: it measures how long one takes.
         While several clients are active, one that has more than its share of the requests in
-        flight leaves a part of the budget to the others.
+        flight leaves a part of the budget to the others. One that has less is admitted without a
+        margin.
 
         Raises:
             OverloadError: the request cannot be answered within its budget.
@@ -87,8 +88,11 @@ class Admission:
         ahead = self.in_flight
         end = max(self._clock(), arrived) + (ahead + 1) * self.service_time
         load = (end - arrived + self.lag + self.margin) / self.budget
-        limit = SHARED_LOAD if self._has_more_than_its_share(client) else 1.0
-        if ahead and (load > limit or ahead >= limit * self.max_in_flight):
+        share = self._share_of(client)
+        limit = SHARED_LOAD if share > 1.0 else 1.0
+        # With less than its share it rather risks to be late than to be refused for others.
+        risked = self.margin / self.budget if 0.0 <= share <= 1.0 else 0.0
+        if ahead and (load - risked > limit or ahead >= limit * self.max_in_flight):
             raise OverloadError(f"{ahead} requests are in flight; try again later")
         self.in_flight += 1
         self._is_idle.clear()
@@ -109,8 +113,11 @@ class Admission:
         self.margin += MARGIN_STEP * self.budget * (is_missed - TARGET_MISSES)
         self.margin = min(max(self.margin, 0.0), MAX_MARGIN * self.budget)
 
-    def _has_more_than_its_share(self, client: str) -> bool:
-        """Record that a client is active, and compare its requests with those of all."""
+    def _share_of(self, client: str) -> float:
+        """Record that a client is active, and return its requests in flight, in fair shares.
+
+        -1 if no other client is active.
+        """
         now = self._clock()
         own = self.clients.get(client)
         if own is None:
@@ -121,10 +128,12 @@ class Admission:
             own = self.clients[client] = ClientLoad(now)
         own.seen = now
         if len(self.clients) == 1:
-            return False
+            return -1.0
         rested = now - CLIENT_MEMORY
         active = sum(bool(one.in_flight) or one.seen >= rested for one in self.clients.values())
-        return active > 1 and own.in_flight * active > self.in_flight
+        if active == 1:
+            return -1.0
+        return own.in_flight * active / self.in_flight if self.in_flight else 0.0
 
     async def yield_to_lists(self) -> None:
         """Wait until no list is in the making, one import after the other, but not for long."""

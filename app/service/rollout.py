@@ -74,6 +74,8 @@ class Rollout:
         try:
             folder = find_current_bundle(self.settings.out)
             if loaded and folder.name == loaded.bundle.version and not is_broken:
+                if self.is_fallback:  # ``current`` names it now
+                    self._set_fallback(is_fallback=False)
                 await self._check_original(loaded)
                 return
             if not is_broken and await asyncio.to_thread(self._is_still_refused, folder):

@@ -47,6 +47,14 @@ def write_markdown(results: Sequence[FaultResult], path: Path) -> None:
     path.write_text("".join(f"| {' | '.join(cells)} |\n" for cells in lines))
 
 
+def show(results: Sequence[FaultResult]) -> None:
+    """Print the table. What is not sound is red."""
+    table = Table(*COLUMNS)
+    for result in results:
+        table.add_row(*row_of(result), style=None if result.is_sound else "red")
+    Console(width=160).print(table)
+
+
 def main(
     out: Annotated[Path, typer.Option(help="Folder of bundles.")] = Path("out"),
     workers: Annotated[int, typer.Option(help="Processes of the service.", min=2)] = 2,
@@ -58,12 +66,13 @@ def main(
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="recfunnel-chaos-") as folder:
-        results = run(out, Path(folder), SHORT if short else Length(), workers)
-    table = Table(*COLUMNS)
-    for result in results:
-        table.add_row(*row_of(result), style=None if result.is_sound else "red")
-    Console(width=160).print(table)
-    write_markdown(results, write)
+        results = []
+        try:
+            for result in run(out, Path(folder), SHORT if short else Length(), workers):
+                results.append(result)  # noqa: PERF402 - kept when a later one fails
+        finally:
+            show(results)
+            write_markdown(results, write)
     if not all(result.is_sound for result in results):
         sys.exit(1)
 

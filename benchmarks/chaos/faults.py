@@ -46,6 +46,7 @@ class Fault:
 
     name: str
     inject: Callable[[KillableService, Length], None]
+    remains: frozenset[tuple[str, str]] = frozenset()  # what lists lack until an owner acts
 
 
 def kill_redis(service: KillableService, length: Length) -> None:
@@ -212,7 +213,7 @@ EXTERNAL = (
     Fault("served files truncated in place", damage_served_files),
     Fault("each file of a bundle damaged", damage_each_file),
     Fault("restart with a damaged bundle", damage_and_restart),
-    Fault("Redis lost all data", empty_redis),
+    Fault("Redis lost all data", empty_redis, frozenset({("filters", "lost")})),
 )
 EMBEDDED = (
     Fault("embedded Redis killed", kill_embedded_redis),

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,10 +11,18 @@ from pathlib import Path
 import httpx
 import numpy as np
 import polars as pl
+import redis
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.settings import Settings
-from benchmarks.chaos.faults import EMBEDDED, EXTERNAL, RELOAD_SECONDS, Fault, Length
+from benchmarks.chaos.faults import (
+    EMBEDDED,
+    EXTERNAL,
+    RELOAD_SECONDS,
+    Fault,
+    Length,
+    redis_client,
+)
 from benchmarks.chaos.load import ChaosLoad, FaultTally
 from benchmarks.killable_service import KillableService, run_killable_service
 from offline.archive.files import StreamFiles, archive_folder
@@ -55,9 +63,8 @@ class Forbidden:
     blocked: Mapping[str, frozenset[str]]
 
 
-def run(out: Path, folder: Path, length: Length, workers: int) -> list[FaultResult]:
+def run(out: Path, folder: Path, length: Length, workers: int) -> Iterator[FaultResult]:
     """Inject all faults: first with a Redis beside the service, then with the embedded one."""
-    results = []
     for name, faults, is_embedded in (
         ("external", EXTERNAL, False),
         ("embedded", EMBEDDED, True),
@@ -67,8 +74,7 @@ def run(out: Path, folder: Path, length: Length, workers: int) -> list[FaultResu
         with run_killable_service(
             out, own, workers, embedded=is_embedded, settings=SETTINGS
         ) as service:
-            results += _run_all(service, faults, length)
-    return results
+            yield from _run_all(service, faults, length)
 
 
 def _run_all(
@@ -118,7 +124,7 @@ def _inject(
     tally = load.begin(fault.name.replace(" ", "-"))
     fault.inject(service, length)
     ended = time.monotonic()
-    while not _is_whole(service, client):
+    while not _is_whole(service, client, fault):
         if time.monotonic() > ended + RECOVERY_TIMEOUT:
             return FaultResult(fault.name, tally, np.inf)
         time.sleep(0.1)
@@ -128,17 +134,22 @@ def _inject(
     return FaultResult(fault.name, tally, recovery)
 
 
-def _is_whole(service: KillableService, client: httpx.Client) -> bool:
-    """Return whether lists in a row are whole, events are accepted, and no worker is missing."""
+def _is_whole(service: KillableService, client: httpx.Client, fault: Fault) -> bool:
+    """Return whether lists in a row are whole, events are accepted, and no process is missing."""
     try:
+        with redis_client(service) as link:  # on a connection of its own
+            link.ping()
         for n in range(CHECKS):
             answer = client.get("/recommend", params={"user_id": f"{n + 1}"}, timeout=2.0)
-            if answer.status_code != httpx.codes.OK or answer.json()["degraded"]:
+            if answer.status_code != httpx.codes.OK:
+                return False
+            lacks = {(part["stage"], part["outcome"]) for part in answer.json()["degraded"]}
+            if lacks - fault.remains:
                 return False
         state = client.get("/readyz", timeout=2.0).json()
         event = {"user_id": "probe", "item_id": "1", "type": "view"}
         accepted = client.post("/events", json=event, timeout=3.0)
-    except httpx.HTTPError:
+    except (httpx.HTTPError, redis.RedisError, OSError):
         return False
     has_all = len(service.running_workers()) == service.workers
     is_sound = state["ready"] and not state["fallback"] and not state["refused"]

@@ -8,6 +8,7 @@ import pytest
 from app.bundle.bundle import find_current_bundle
 from app.bundle.stored_bundles import list_fallbacks
 from app.settings import Settings
+from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, running, until
 
@@ -103,3 +104,7 @@ def test_without_a_pointer_the_newest_bundle_is_the_fallback(two_bundles, redis_
     with serving(out, redis_url) as service:
         assert (health(service)["bundle"], health(service)["fallback"]) == (current.name, True)
         assert "there is no bundle in" in health(service)["refused"]
+        point_to(current)  # the bundle that is served already is no fallback any more
+        until(lambda: health(service)["fallback"] is False)
+        assert health(service)["refused"] is None
+        assert "recfunnel_bundle_fallback 0.0" in service.client.get("/metrics").text

@@ -288,6 +288,16 @@ async def test_a_heavy_client_leaves_room_for_a_light_one(admission, clock):
         admission.release(admission.admit(clock.now, "light"))
 
 
+async def test_a_light_client_is_not_refused_for_the_margin(admission, clock):
+    await measured(admission, clock, 5.0)
+    admission.release(admission.admit(clock.now, "light"))
+    admit_until_refused(admission, clock, "heavy")
+    admission.margin = BUDGET / 2  # many requests were later than predicted
+    admission.admit(clock.now, "light")
+    with pytest.raises(OverloadError):
+        admission.admit(clock.now, "heavy")
+
+
 async def test_clients_that_have_gone_leave_their_share_to_the_others(admission, clock):
     await measured(admission, clock, 5.0)
     for n in range(50):
