@@ -3,7 +3,8 @@
 python -m benchmarks.scale.run --items 10000 --items 100000 --made-up 1000000 --made-up 10000000
 
 A size of ``--items`` is trained on a made-up log. A size of ``--made-up`` is a bundle without
-training, with the rankers of the largest trained one.
+training, with the rankers of the largest trained one. The result and the plot are written again
+after each size, so that a size that memory or disk is too small for takes nothing with it.
 """
 
 import resource
@@ -11,8 +12,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
+from time import perf_counter, process_time
 from typing import Annotated
 
 import orjson
@@ -24,8 +28,9 @@ from app.bundle.bundle import find_current_bundle, load_bundle
 from benchmarks.scale.bundle import write_made_up_bundle
 from benchmarks.scale.figures import scale_plot, serving_table
 from benchmarks.scale.generate import EVENTS_PER_USER, write_world
-from benchmarks.scale.serve import ServingPlan, measure_serving
+from benchmarks.scale.serve import Serving, ServingPlan, measure_serving
 from benchmarks.scale.world import World
+from offline.job import peak_memory
 from offline.report.report_figures import PhaseTime
 
 EVENTS_PER_ITEM = 12
@@ -42,16 +47,50 @@ class Training:
     table_bytes: int  # of all neighbour tables
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What writing a bundle without training took."""
+
+    items: int
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int  # resident, with the pages of mapped files
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The results so far."""
+
+    trainings: list[Training] = field(default_factory=list)
+    writings: list[Writing] = field(default_factory=list)
+    servings: list[Serving] = field(default_factory=list)
+
+    def write(self, result: Path | None, plot: Path | None) -> None:
+        """Write the figures as JSON, and the plot as SVG, where a file is named."""
+        if result:
+            result.write_bytes(orjson.dumps(self, option=orjson.OPT_INDENT_2))
+        if plot:
+            plot.write_text(scale_plot(self.servings))
+
+
 def made_up_events(items: int) -> int:
     """Return the events of a bundle that is not trained: those of training, but bounded."""
     return min(EVENTS_PER_ITEM * items, MADE_UP_EVENTS + items)
 
 
-def make_up(items: int, rankers: Path, out: Path) -> None:
+def make_up(items: int, rankers: Path, out: Path) -> Writing:
     """Write a bundle of a size into ``out``, with the rankers of the bundle in ``rankers``."""
+    began = perf_counter()
     events = made_up_events(items)
     world = World(items, events // EVENTS_PER_USER, seed=7)
     write_made_up_bundle(world, events, load_bundle(find_current_bundle(rankers)), out)
+    return Writing(items, perf_counter() - began, process_time(), peak_memory())
+
+
+def make_up_apart(items: int, rankers: Path, out: Path) -> Writing:
+    """Do the same in a process of its own, which leaves no memory behind."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(make_up, items, rankers, out).result()
 
 
 def train(items: int, folder: Path, config: Path | None) -> Training:
@@ -106,31 +145,36 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
     seconds: Annotated[float, typer.Option(help="Length of each loop.", min=0.1)] = 5.0,
     result: Annotated[Path | None, typer.Option(help="File for the result, as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="File for the plot, as SVG.")] = None,
+    scratch: Annotated[
+        Path | None, typer.Option(help="Folder for logs and bundles: 30 GB for 10,000,000 items.")
+    ] = None,
 ) -> None:
     """Train, make up and serve catalogues, and print what each took."""
-    plan, console = ServingPlan(seconds, 4 * seconds), Console()
-    trainings, servings = [], []
-    with tempfile.TemporaryDirectory() as base:
+    plan, console, figures = ServingPlan(seconds, 4 * seconds), Console(), Figures()
+    with tempfile.TemporaryDirectory(dir=scratch) as base:
         for size in sorted(items or ([] if made_up else [10_000, 100_000])):
             folder = Path(base) / f"trained-{size}"
-            trainings.append(train(size, folder, config))
+            figures.trainings.append(train(size, folder, config))
             rankers = folder / "out"
-            servings.append(measure_serving(rankers, plan))
+            figures.servings.append(measure_serving(rankers, plan))
+            figures.write(result, plot)
         for size in sorted(made_up or []):
             if rankers is None:
                 raise typer.BadParameter("train one size with --items, or pass --rankers FOLDER")
             out = Path(base) / f"made-up-{size}"
-            make_up(size, rankers, out)
-            servings.append(measure_serving(out, plan))
+            figures.writings.append(make_up_apart(size, rankers, out))
+            figures.servings.append(measure_serving(out, plan))
+            figures.write(result, plot)
             shutil.rmtree(out)
-    if trainings:
-        console.print(build_table(trainings))
-    console.print(serving_table(servings))
-    if result:
-        facts = {"trainings": trainings, "servings": servings}
-        result.write_bytes(orjson.dumps(facts, option=orjson.OPT_INDENT_2))
-    if plot:
-        plot.write_text(scale_plot(servings))
+    if figures.trainings:
+        console.print(build_table(figures.trainings))
+    for one in figures.writings:
+        console.print(
+            f"{one.items:,} items without training: written in {one.seconds:.0f} s, "
+            f"{one.cpu_seconds:.0f} s of CPU, {one.peak_bytes / 1e9:.1f} GB with mapped files",
+            soft_wrap=True,
+        )
+    console.print(serving_table(figures.servings))
 
 
 if __name__ == "__main__":
