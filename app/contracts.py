@@ -110,9 +110,11 @@ class History:
         """Return the first ``limit`` events, as views."""
         if len(self.rows) <= limit:
             return self
-        return History(
-            self.rows[:limit], self.values[:limit], self.weights[:limit], self.times[:limit]
-        )
+        if limit not in self._newest:
+            self._newest[limit] = History(
+                self.rows[:limit], self.values[:limit], self.weights[:limit], self.times[:limit]
+            )
+        return self._newest[limit]
 
     def liked(self, limit: int) -> "History":
         """Return the newest ``limit`` positive events; if there are none, neutral ones."""
@@ -121,6 +123,10 @@ class History:
     def session(self) -> "History":
         """Return the events of the last session, without the negative ones."""
         return self._session
+
+    @cached_property
+    def _newest(self) -> "dict[int, History]":  # by limit; several channels have the same one
+        return {}
 
     @cached_property
     def _session(self) -> "History":

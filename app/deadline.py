@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from app.contracts import History, Proposal, Query, StageError
 
@@ -23,8 +23,7 @@ class OverloadError(Exception):
     """A request is refused, because it cannot be answered within its budget."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageResult:
+class StageResult(NamedTuple):
     """The result of one stage, for the metrics and for answers with ``explain=true``."""
 
     stage: str

@@ -11,7 +11,7 @@ continues with the result of the stage before it, and ``FunnelRun.results`` name
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 
@@ -213,7 +213,7 @@ class Funnel:
         kept = runner.run(stage.name, stage.by, score_and_keep, None, len(pool))
         if kept is None:
             kept = pool.top(keep)
-            runner.results[-1] = replace(runner.results[-1], n_out=len(kept))
+            runner.results[-1] = runner.results[-1]._replace(n_out=len(kept))
         return kept
 
     @staticmethod

@@ -23,11 +23,12 @@ def fold_in_system(factors: Factors, liked: History, now: float) -> FoldInSystem
     size = factors.items.shape[1]
     if not len(liked) or not size:
         return None
-    vectors = factors.items[liked.rows].astype(np.float64)
+    vectors = factors.items.take(liked.rows, axis=0).astype(np.float64)
     age = np.maximum(now - liked.times, 0.0)
     extra = factors.alpha * np.maximum(liked.weights, 0.0) * np.exp2(-age / factors.half_life)
     reg = factors.reg * (1.0 + float(extra.sum()) / factors.n_liked) ** factors.power
-    system = factors.gram + (vectors.T * extra) @ vectors + reg * np.eye(size)
+    system = factors.gram + (vectors.T * extra) @ vectors
+    system.ravel()[:: size + 1] += reg  # the diagonal
     return vectors, system, 1.0 + extra
 
 
@@ -63,6 +64,6 @@ def content_profile(content: Content, liked: History) -> Scores:
     if not len(liked) or not content.items.shape[1]:
         return np.zeros(content.items.shape[1], np.float32)
     weights = np.maximum(liked.weights, 0.1)
-    mean = weights @ content.items[liked.rows]
-    length = float(np.linalg.norm(mean))
+    mean = weights @ content.items.take(liked.rows, axis=0)
+    length = float(np.sqrt(mean.dot(mean)))
     return (mean / length if length else mean).astype(np.float32)

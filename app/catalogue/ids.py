@@ -1,5 +1,6 @@
 """Public ids and texts as arrays that can be mapped into memory."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,7 +35,9 @@ class IdIndex:
 
     def row(self, name: str) -> int:
         """Return the row of one public id; -1 for an unknown one."""
-        return int(self.rows([name])[0])
+        key = name.encode()
+        at = bisect_left(self.keys, key)
+        return at if at < len(self.keys) and self.keys[at] == key else -1
 
     def names(self, rows: Rows) -> list[str]:
         return [key.decode() for key in self.keys[rows].tolist()]

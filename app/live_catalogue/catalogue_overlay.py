@@ -41,6 +41,11 @@ class OverlayIds(IdIndex):
         return rows
 
     @override
+    def row(self, name: str) -> int:
+        row = IdIndex.row(self, name)
+        return self.added_rows.get(name, -1) if row < 0 else row
+
+    @override
     def names(self, rows: Rows) -> list[str]:
         """Return the public ids of ``rows``; "" for a spare row without an item."""
         own = len(self.keys)

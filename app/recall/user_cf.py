@@ -146,7 +146,7 @@ class UserCFRecall:
             vector -= vector.mean()
         else:
             vector = np.maximum(history.weights.astype(np.float64), 0.0)
-        length = np.linalg.norm(vector)
+        length = float(np.sqrt(vector.dot(vector)))
         return vector / length if length else np.ones(len(vector)) / np.sqrt(len(vector))
 
     def _nearest(

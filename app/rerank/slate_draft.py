@@ -70,6 +70,11 @@ class SlateDraft:
         free = np.flatnonzero(is_free)
         return free[np.argsort(-self.utility[free], kind="stable")]
 
+    def with_utility(self, utility: NDArray[np.floating]) -> "SlateDraft":
+        """Return the same draft with this utility, (n,), in the order of the pool."""
+        listed = self.listed, self.slots, self.propensities, self.positions
+        return SlateDraft(self.pool, utility.astype(np.float32), *listed, self.minimums)
+
     def take(self, kept: NDArray[np.intp]) -> "SlateDraft":
         """Keep these entries of the list, in this order."""
         return replace(

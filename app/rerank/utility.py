@@ -1,7 +1,5 @@
 """Policies that change the utility of items: a bonus for new ones, a demotion of repeated ones."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,7 +25,7 @@ def boost_new_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
         return draft
     bonus = freshness_bonus(context.query.now, context.counters.first_seen[draft.pool.rows])
     utility = draft.utility + context.settings.freshness * bonus
-    return replace(draft, utility=utility.astype(np.float32))
+    return draft.with_utility(utility)
 
 
 def demote_seen(draft: SlateDraft, context: RerankContext) -> SlateDraft:
@@ -38,5 +36,4 @@ def demote_seen(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     if not len(seen) and not len(shown):
         return draft
     is_repeated = np.isin(draft.pool.rows, np.concatenate([seen, shown]))
-    utility = draft.utility - np.float32(settings.demotion) * is_repeated
-    return replace(draft, utility=utility.astype(np.float32))
+    return draft.with_utility(draft.utility - np.float32(settings.demotion) * is_repeated)

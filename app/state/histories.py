@@ -139,7 +139,8 @@ class RedisHistories:
         impressions = self._rows([item.decode() for item in shown[0]]) if any(shown) else NO_ROWS
         is_empty = not hidden and not any(record)
         user = EMPTY_RECORD if is_empty else self._record(record, hidden)
-        return replace(read, record=user, impressions=impressions, raw_reply=raw_reply)
+        columns = read.rows, read.values, read.weights, read.times
+        return History(*columns, user, impressions, raw_reply, types=read.types)
 
     def _record(self, values: Sequence[bytes | None], hidden: Sequence[bytes]) -> UserRecord:
         blocked, attributes, friends, erased = values
