@@ -196,8 +196,8 @@ def _category_findings(catalogue: Catalogue) -> Iterator[DataFinding]:
     count = len(catalogue.category_lists.names)
     if not count:
         has_words = catalogue.titles.ends[-1] or catalogue.descriptions is not None
-        found = "can be found by title words only" if has_words else "are found by their age alone"
-        yield DataFinding("limit", f"No item categories: new items {found}.")
+        recall = "can be found by title words only" if has_words else "are found by their age alone"
+        yield DataFinding("limit", f"No item categories: new items {recall}.")
         return
     text = f"{count:,} item categories: filters, blocks and caps know each of them."
     yield DataFinding("good", f"{text} Content recall works.")
