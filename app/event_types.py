@@ -70,6 +70,7 @@ SYNONYMS: Mapping[str, str] = {  # type: words without case, spaces and punctuat
     "hide": "hide hidden hid block blocked mute muted dismiss dismissed",
     "unhide": "unhide unhidden unblock unblocked unmute",
 }
+SIGNS = str.maketrans({"👍": "like", "❤": "like", "♥": "like", "👎": "dislike"})
 TYPES_BY_WORD: Mapping[str, str] = {
     word: kind for kind, words in SYNONYMS.items() for word in words.split()
 }
@@ -77,7 +78,7 @@ TYPES_BY_WORD: Mapping[str, str] = {
 
 def plain_word(word: str) -> str:
     """Return a word without case, spaces and punctuation: ``Add to cart`` is ``addtocart``."""
-    return re.sub(r"[\W_]+", "", word.lower())
+    return re.sub(r"[\W_]+", "", word.lower().translate(SIGNS))
 
 
 def find_event_type(word: str, types: Collection[str]) -> str | None:

@@ -40,10 +40,11 @@ _CLOCK = (
     r"\s*(?P<half>[ap]\.?m\.?)?"
 )
 _BASIC_CLOCK = r"(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?"
+_DAY, _WORD = r"(?P<day>\d{1,2})", r"(?P<word>[a-z]{3,9})"
 _DATES = (
     r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
     r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-    r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[-/ ]\s*(?P<word>[a-z]{3,9})\.?,?[-/ ]\s*(?P<year>\d{4})",
+    rf"{_DAY}(?:st|nd|rd|th|\.)?[-/ ]\s*{_WORD}\.?,?[-/ ]\s*(?P<year>\d{{4}}|\d{{2}})",
     r"(?P<word>[a-z]{3,9})\.?[-/ ]\s*(?P<day>\d{1,2})(?:st|nd|rd|th)?,?[-/ ]\s*(?P<year>\d{4})",
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
     r"(?P<year>\d{4})-?W(?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?",
@@ -56,6 +57,7 @@ _FORMS = (
     *(rf"{date}(?:T|\s|_){_BASIC_CLOCK}\s*{_ZONE}?" for date in _DATES),
     rf"(?P<word>[a-z]{{3,9}})\s+(?P<day>\d{{1,2}})\s+{_CLOCK}\s*{_ZONE}?\s*(?P<year>\d{{4}})",
 )
+_UNITS = {"年년月월": "-", "日일": " ", "时時시分분": ":", "秒초": " "}  # Chinese, Japanese, Korean
 _PATTERNS = tuple(re.compile(form, re.IGNORECASE | re.ASCII) for form in _FORMS)
 _ORDERED = re.compile(r"\D*?(\d{1,2})([-/])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)", re.ASCII)
 
@@ -83,7 +85,7 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
         plain = plain[1:-1].strip()
     while shorter := _SUFFIX.search(plain):
         plain = plain[: shorter.start()]
-    plain = _WEEKDAY.sub("", plain, count=1)
+    plain = _WEEKDAY.sub("", _without_units(plain), count=1)
     for fields in _matches(plain):
         try:
             moment = _build(fields, zone, order)
@@ -92,6 +94,15 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
         if moment is not None:
             return ParsedTime(moment, bool(fields.get("zone")))
     return None
+
+
+def _without_units(text: str) -> str:
+    """Return ``2024年3月1日 10時20分`` as ``2024-3-1 10:20``."""
+    if text.isascii():
+        return text
+    for units, mark in _UNITS.items():
+        text = re.sub(rf"\s*[{units}]\s*", mark, text)
+    return re.sub(r"[-:](?=\s|$)", "", text).strip()
 
 
 def parse_number(number: float, zone: tzinfo = UTC) -> ParsedTime | None:
@@ -168,13 +179,13 @@ def _day(fields: Mapping[str, str], order: DateOrder | None) -> date | None:
         day = first + timedelta(days=int(fields["ordinal"]) - 1)
         return day if day.year == year else None
     if "word" in fields:
-        return date(year, _month(fields["word"]), int(fields["day"]))
+        return date(_full_year(fields["year"]), _month(fields["word"]), int(fields["day"]))
     if "first" in fields:
-        return _ordered_day(fields, year, order)
+        return _ordered_day(fields, order)
     return date(year, int(fields["month"]), int(fields.get("day", 1)))
 
 
-def _ordered_day(fields: Mapping[str, str], year: int, order: DateOrder | None) -> date | None:
+def _ordered_day(fields: Mapping[str, str], order: DateOrder | None) -> date | None:
     """Return the day of 3/4/2023. Points mean that the day is first, where this is possible."""
     first, other = int(fields["first"]), int(fields["other"])
     is_short = len(fields["year"]) == 2  # noqa: PLR2004
@@ -187,8 +198,13 @@ def _ordered_day(fields: Mapping[str, str], year: int, order: DateOrder | None) 
             return None
         order = "dmy" if other <= len(MONTHS) else "mdy"
     day, month = (other, first) if order == "mdy" else (first, other)
-    century = 0 if not is_short else 1900 if year > 68 else 2000  # noqa: PLR2004 (as POSIX)
-    return date(year + century, month, day)
+    return date(_full_year(fields["year"]), month, day)
+
+
+def _full_year(text: str) -> int:
+    """Return a year; of two digits, 69 is 1969 and 68 is 2068, as in POSIX."""
+    year = int(text)
+    return year if len(text) > 2 else year + (1900 if year > 68 else 2000)  # noqa: PLR2004
 
 
 def _month(word: str) -> int:

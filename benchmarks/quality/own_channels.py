@@ -7,9 +7,10 @@ constants that it chooses and the same gate. They serve four windows each, a twe
 wide. Recall is fitted anew as of the start of each window. Without timestamps there is
 one window, of users whose histories are halved.
 
-The best channel of a window is the one with the highest NDCG@10 on all earlier windows, the last
-window that the rankers learned from included. Users with a history are resampled as users. Users
-without one get the same list in a window, so that they are resampled by window and list.
+The best channel of a window, for each of the two groups of users, is the one with the highest
+NDCG@10 on all earlier windows, the last window that the rankers learned from included. Users with a
+history are resampled as users. Users without one get the same list in a window, so that they are
+resampled by window and list.
 """
 
 import asyncio
@@ -89,10 +90,9 @@ class WindowFigures:
     lists: NDArray[np.int64]  # (u,) equal numbers: equal lists, without exploration
     ndcg: dict[str, NDArray[np.float64]]
 
-    def best_channel(self) -> dict[str, float]:
-        """Return the sum of each channel's NDCG@10, over users with a history where there are."""
-        members = self.is_warm if self.is_warm.any() else ~self.is_warm
-        return {channel: float(self.ndcg[channel][members].sum()) for channel in CHANNELS}
+    def channel_totals(self, *, warm: bool) -> NDArray[np.float64]:
+        """Return the sum of each channel's NDCG@10 over the users of one group, (c,)."""
+        return np.array([self.ndcg[name][self.is_warm == warm].sum() for name in CHANNELS])
 
 
 @dataclass(slots=True, eq=False)
@@ -101,20 +101,21 @@ class OwnChannels:
 
     windows: list[WindowFigures] = field(default_factory=list)
     constants: list[list[ConstantChoice]] = field(default_factory=list)  # of each training
-    totals: dict[str, float] = field(default_factory=dict)  # channel -> NDCG@10 so far
-    chosen: list[str] = field(default_factory=list)  # the best channel of each window
+    totals: dict[bool, NDArray[np.float64]] = field(default_factory=dict)  # is warm -> (c,)
+    chosen: list[dict[str, str]] = field(default_factory=list)  # of each window, by group
 
     def learn(self, figures: WindowFigures) -> None:
         """Count the channels of a window, for the choice in later ones."""
-        for channel, total in figures.best_channel().items():
-            self.totals[channel] = self.totals.get(channel, 0.0) + total
+        for warm in (True, False):
+            total = self.totals.get(warm, np.zeros(len(CHANNELS)))
+            self.totals[warm] = total + figures.channel_totals(warm=warm)
 
     def add(self, figures: WindowFigures) -> None:
-        """Add a test window, with the channel that earlier windows chose."""
-        best = max(CHANNELS, key=self.totals.__getitem__)
-        self.chosen.append(best)
-        ndcg = figures.ndcg | {BEST_CHANNEL: figures.ndcg[best]}
-        self.windows.append(replace(figures, ndcg=ndcg))
+        """Add a test window, with the channels that earlier windows chose."""
+        warm, cold = (list(CHANNELS)[int(self.totals[group].argmax())] for group in (True, False))
+        best = np.where(figures.is_warm, figures.ndcg[warm], figures.ndcg[cold])
+        self.chosen.append({"warm": warm, "cold": cold})
+        self.windows.append(replace(figures, ndcg=figures.ndcg | {BEST_CHANNEL: best}))
         self.learn(figures)
 
     def compare(self, *, warm: bool, seed: int) -> Comparison | None:

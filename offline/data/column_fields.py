@@ -8,6 +8,7 @@ import polars as pl
 
 from offline.data import column_names as names
 from offline.data.column_content import (
+    MANY,
     has_many,
     is_empty,
     is_identifier,
@@ -114,7 +115,8 @@ def _is_user(name: str, of: pl.Series) -> bool:
 
 
 def _is_user_noun(name: str, of: pl.Series) -> bool:
-    return ends_in(name, frozenset(names.USER_NOUNS)) and has_many(of)
+    least = FEW_ITEMS if split_name(name) in (["user"], ["customer"]) else MANY
+    return ends_in(name, frozenset(names.USER_NOUNS)) and has_many(of, least)
 
 
 def _is_item(name: str, of: pl.Series) -> bool:
@@ -152,7 +154,7 @@ def _is_value(name: str, of: pl.Series) -> bool:
 def _is_event_time(name: str, of: pl.Series) -> bool:
     words = split_name(name)
     last = words[-1] if words else ""
-    ends = last in names.TIME_ENDINGS or last.endswith(("timestamp", "time", "date"))
+    ends = last in names.TIME_ENDINGS or last.endswith(("stamp", "time", "date"))
     ends |= words[:1] in (["date"], ["timestamp"], ["datetime"])
     return ends and not names.OTHER_TIMES & set(words) and is_time(of)
 
@@ -233,10 +235,15 @@ RULES: Mapping[str, tuple[ColumnRule, ...]] = {
 
 
 def _only_id(columns: Sequence[str]) -> list[str]:
-    """Return the only column that ends in "id", such as ``recipe_id``, or nothing."""
+    """Return the only column that ends in "id", such as ``recipe_id``, or nothing.
+
+    Ids of users and events are not those of items.
+    """
     ids = [
         c
         for c in columns
-        if normalise_name(c).endswith("id") and normalise_name(c) not in {"id", "eventid"}
+        if normalise_name(c).endswith("id")
+        and normalise_name(c) not in {"id", "eventid"}
+        and not ends_in_id(c, names.USER_NOUNS)
     ]
     return ids if len(ids) == 1 else []

@@ -28,6 +28,7 @@ SECTIONS: Mapping[type[FileSchema], str] = {
     UsersFile: "users",
     FriendsFile: "friends",
 }
+MAX_LISTED = 12  # columns in an error
 IMPORTED = frozenset({"event_id", "request_id", "position", "context"})  # ``events import`` reads
 
 
@@ -142,9 +143,14 @@ def _choice_text(
     )
 
 
+def _listed(columns: Sequence[str]) -> str:
+    more = f" and {len(columns) - MAX_LISTED} more" if len(columns) > MAX_LISTED else ""
+    return ", ".join(columns[:MAX_LISTED]) + more
+
+
 def _missing_column_text(field: str, columns: Sequence[str], file: str) -> str:
     return (
-        f"{file} has no column that looks like the {field} id among {', '.join(columns)}; "
+        f"{file} has no column that looks like the {field} id among {_listed(columns)}; "
         f'name it in a schema file ({field} = "..."), or give the names with columns = [...] '
         f"if the file has no header."
     )

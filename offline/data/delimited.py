@@ -216,6 +216,9 @@ def _findings(
             f'another encoding in {section_of(part)} of the schema: encoding = "cp1252".'
         )
         findings.append(DataFinding("limit", text))
+    if dialect.title:
+        text = f"{file}: {dialect.title!r} above the header is not of the table: passed over."
+        findings.append(DataFinding("limit", text))
     if dialect.is_single:
         findings.append(DataFinding("good", f"{file}: fields stand between single quotes."))
     if dialect.is_blank:

@@ -65,7 +65,7 @@ OTHERS = {
     "book": "图书 书籍 書籍 本 книга книги 도서",
     "song": "歌曲 曲 песня песни трек 노래",
     "rating": "评分 打分 星级 評分 評価 評点 レーティング оценка оценки рейтинг 평점",
-    "date": "日期 日付 дата даты 날짜",
+    "date": "日期 日付 日 дата даты 날짜",
     "time": "时间 時間 日時 时刻 時刻 время времени 시간 일시",
     "timestamp": "时间戳 時間戳 タイムスタンプ метка_времени 타임스탬프",
     "price": "价格 单价 價格 価格 単価 цена цены стоимость 가격",
@@ -131,6 +131,13 @@ def english_words(text: str) -> list[str]:
     if is_reversed and (translated != words or plain != plain_letters(text)):
         return [*translated[1:], translated[0]]
     return translated
+
+
+def count_foreign_words(text: str) -> int:
+    """Return how many words of the table a text has."""
+    plain = plain_letters(text)
+    latin = re.findall(r"[a-z]+", plain)
+    return len(_OTHER.findall(plain)) + sum(_translate(word) != [word] for word in latin)
 
 
 def english_stem(stem: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from offline.data.errors import DataError
 from offline.data.foreign_names import english_stem
 from offline.data.formats.sources import SUFFIXES, list_data_files, read_sources, stem_of
-from offline.data.logs import IMPLIED_TYPES, LOG_STEMS, base_stem
+from offline.data.logs import IMPLIED_TYPES, LOG_STEMS, base_stem, is_named_as_log
 from offline.data.schema import (
     DETECT_ENCODING,
     FileSchema,
@@ -47,9 +47,9 @@ def recognise_hetrec(folder: Path, main: str | None) -> Schema | None:
 def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | None:
     """Find by name the files that ``schema`` does not name; None if they cannot be told apart.
 
-    Items without interactions are enough where there is no other file. A single file is used alone,
-    because the files beside it may be of another data set. A zip file of several files is used as a
-    folder.
+    Items without interactions are enough where there is no other file. The only file of a folder is
+    the interactions, whatever its name. A single file is used alone, because the files beside it
+    may be of another data set. A zip file of several files is used as a folder.
     """
     names = list_data_files(folder)
     inside = [name for name in names if main and name.startswith(f"{main}/")]
@@ -58,6 +58,8 @@ def locate_files(schema: Schema, folder: Path, main: str | None) -> Schema | Non
     files = {part: getattr(schema, part).file for part in ("items", "users", "friends")}
     for part, named in files.items():
         files[part] = named or (None if main else _find_one(folder, names, part))
+    if not interactions and not any(files.values()):
+        interactions = _only_table(names)
     if not interactions and (not files["items"] or set(names) - set(files.values())):
         return None  # there is a file that may hold the interactions
     updates = {"interactions": interactions, **files}
@@ -75,12 +77,19 @@ def _find_logs(folder: Path, names: list[str]) -> str | tuple[str, ...] | None:
     Raises:
         DataError: Two files may be the same log.
     """
-    logs = [name for name in names if base_stem(name) in LOG_STEMS]
+    logs = [name for name in names if is_named_as_log(name)]
+    logs = logs or [name for name in names if base_stem(name) in LOG_STEMS]
     stems = [stem_of(name) for name in logs]
     untyped = {base_stem(name) for name in logs} - set(IMPLIED_TYPES)
     if len(set(stems)) < len(stems) or len(untyped) > 1:
         raise DataError(_several_text(folder, "interactions", logs))
     return logs[0] if len(logs) == 1 else tuple(logs) or _as_parts(folder)
+
+
+def _only_table(names: list[str]) -> str | None:
+    """Return the only file that is no plain text, which may be a description."""
+    tables = [name for name in names if not name.lower().endswith(".txt")]
+    return tables[0] if len(tables) == 1 else None
 
 
 def _as_parts(folder: Path) -> str | None:

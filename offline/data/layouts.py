@@ -4,9 +4,11 @@ from pathlib import Path
 
 from offline.data import generic, movielens, recbole
 from offline.data.errors import DataError
+from offline.data.formats.sources import list_data_files
 from offline.data.schema import Schema, load_schema
 
 SCHEMA_FILE = "schema.toml"  # used if it is in the data folder
+MAX_NAMES = 5  # files that an error names
 SUPPORTED_LAYOUTS = (
     "MovieLens (u.data or ratings.dat), RecBole (*.inter), HetRec (user_X.dat with X.dat), "
     f"or one of {', '.join(generic.STEMS['interactions'])} "
@@ -38,8 +40,22 @@ def find_layout(path: Path, schema: Path | None) -> tuple[Path, Schema]:
     else:
         layout = _recognise(folder, main)
     if layout is None:
-        raise DataError(f"{path} has no known layout. Supported are {SUPPORTED_LAYOUTS}.")
+        raise DataError(
+            f"{path} has no known layout. Supported are {SUPPORTED_LAYOUTS}.{_hint(folder)}"
+        )
     return folder, layout
+
+
+def _hint(folder: Path) -> str:
+    """Return the line of the schema that names the interactions, with a file that is there."""
+    names = list_data_files(folder)
+    if not names:
+        return ""
+    listed = ", ".join(names[:MAX_NAMES]) + (" ..." if len(names) > MAX_NAMES else "")
+    return (
+        f" The folder has {listed}. Name the interactions in {SCHEMA_FILE}, such as "
+        f'[interactions] file = "{names[0]}".'
+    )
 
 
 def _recognise(folder: Path, main: str | None) -> Schema | None:

@@ -32,6 +32,11 @@ IMPLIED_TYPES = {  # of the events of a file without a column of types, by the n
 }
 UNTYPED = ("interactions", "events", "log", "logs", "feedback", "history", "activity")
 LOG_STEMS = (*UNTYPED, *IMPLIED_TYPES)
+AFFIXES = frozenset(  # words after the name of a log that say nothing of it
+    ("export", "exported", "data", "dataset", "train", "all", "full", "raw", "clean", "cleaned")
+)
+SHORT_STEMS = frozenset(("log", "logs", "history", "cart", "activity"))  # ends of other names too
+ALIEN = frozenset(("test", "error", "system", "price"))  # in the names of other files
 _PERIOD = r"(?:\d{4}[-_]?q[1-4]|\d[\d_.T-]*|part[-_]?\d+)"
 _NUMBERED = re.compile(rf"(?:{_PERIOD}[-_ .])?(?P<stem>.*?)(?:[-_ .]?{_PERIOD})?")
 
@@ -42,7 +47,27 @@ def base_stem(name: str) -> str:
     if stem in LOG_STEMS:
         return stem
     match = _NUMBERED.fullmatch(stem)
-    return english_stem(match["stem"] if match else stem)
+    base = english_stem(match["stem"] if match else stem)
+    return base if base in LOG_STEMS else _last_words(base) or base
+
+
+def _last_words(stem: str) -> str | None:
+    """Return the stem of a log that a longer one ends in: orders for ``shop_orders_export``."""
+    words = [word for word in re.split(r"[-_ .]+", stem) if word]
+    while words and words[-1] in AFFIXES:
+        words.pop()
+    if words and not ALIEN & set(words):
+        for stem_ in ("_".join(words[-2:]), words[-1]):
+            if stem_ in LOG_STEMS and stem_ not in SHORT_STEMS:
+                return stem_
+    return None
+
+
+def is_named_as_log(name: str) -> bool:
+    """Return whether a file has the name of a log, a period or number aside, and no other words."""
+    stem = stem_of(name)
+    match = _NUMBERED.fullmatch(stem)
+    return stem in LOG_STEMS or bool(match and english_stem(match["stem"]) in LOG_STEMS)
 
 
 def implied_type(name: str) -> str | None:

@@ -6,7 +6,7 @@ import polars as pl
 
 from offline.data.errors import DataError
 from offline.data.formats.encodings import decode
-from offline.data.formats.json_rows import parse_rows, text_of
+from offline.data.formats.json_rows import flatten_objects, parse_rows, text_of
 from offline.data.formats.typed_columns import columns_as_text
 from offline.data.formats.typed_process import typed_process
 from offline.data.schema import FileSchema
@@ -25,7 +25,7 @@ def load_json(file: str, raw: bytes, part: FileSchema) -> TextTable:
     """
     decoded = decode(raw, part.encoding)
     content = raw if decoded.encoding == "utf-8" else decoded.text.encode()
-    rows = parse_rows(content.removeprefix(b"\xef\xbb\xbf"))
+    rows = flatten_objects(parse_rows(content.removeprefix(b"\xef\xbb\xbf")))
     if not rows:
         raise EmptyFileError(f"{file} is empty.")
     keys = list(dict.fromkeys(key for _, _, row in rows if row is not None for key in row))

@@ -12,6 +12,8 @@ QUOTED_SEPARATORS = (",", ";")  # files with other separators have no quotes, un
 COMMENTS = ("#", "%")
 SAMPLE = 30  # lines that decide
 MOST = 0.9  # of them
+MAX_TITLES, MIN_ROWS = 5, 3  # lines above a header, and at least so many lines of the table
+MAX_TITLE = 80  # characters of them in a finding
 EXCEL_LINE = re.compile(r'^"?sep=(.|\\t)"?$')
 RULER = re.compile(r"[\s|+:=-]*[-=]{2}[\s|+:=-]*")  # the line under the header of a printed table
 FOOTER = re.compile(
@@ -28,6 +30,7 @@ class Dialect:
     start: int = 0  # lines before the table: ``sep=;`` and comments
     is_quoted: bool = False
     is_single: bool = False  # the quotes are ', not "
+    title: str = ""  # lines above the header that are not of the table; they count in ``start``
     trim: bool = False  # blanks after a separator do not count
     is_blank: bool = False  # any number of blanks separates two fields
     has_comment_header: bool = False  # the first line of the table is a comment with the names
@@ -39,6 +42,9 @@ def find_dialect(lines: Sequence[str], part: FileSchema) -> Dialect:
     if excel := EXCEL_LINE.match(lines[0]):
         start = 1
         separator = separator or ("\t" if excel[1] == "\\t" else excel[1])
+    n_titles = 0 if separator else _count_titles(lines[start:])
+    title = " / ".join(lines[start : start + n_titles])[:MAX_TITLE]
+    start += n_titles
     table = lines[start:]
     n_comments = next((n for n, line in enumerate(table) if not line.startswith(COMMENTS)), 0)
     body = table[n_comments:] or table
@@ -56,10 +62,24 @@ def find_dialect(lines: Sequence[str], part: FileSchema) -> Dialect:
         start + kept,
         is_single or _is_quoted(part, separator, header),
         is_single,
+        title,
         trim=not is_blank and separator != " " and _has_blanks_after(separator, header),
         is_blank=is_blank,
         has_comment_header=has_header,
     )
+
+
+def _count_titles(lines: Sequence[str]) -> int:
+    """Return how many first lines lack the separator that all the others have equally often."""
+    for n in range(1, min(MAX_TITLES, len(lines) - MIN_ROWS) + 1):
+        separator = find_separator(lines[n])
+        counts = [line.count(separator) for line in lines]
+        if counts[0] == 0 < counts[n] and len(set(counts[n:])) == 1:
+            is_above = not any(counts[:n]) and not any(
+                line.startswith(COMMENTS) for line in lines[:n]
+            )
+            return n if is_above else 0
+    return 0
 
 
 def find_separator(line: str) -> str:

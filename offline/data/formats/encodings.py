@@ -4,6 +4,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from offline.data.foreign_names import count_foreign_words
 from offline.data.schema import DETECT_ENCODING
 
 MARKS = (  # the longer ones first: that of UTF-32 begins as that of UTF-16
@@ -15,6 +16,7 @@ MARKS = (  # the longer ones first: that of UTF-32 begins as that of UTF-16
 )
 UTF_8 = frozenset({"utf-8", "utf8", "utf_8", "utf-8-sig"})
 LEGACY = "cp1252"  # of Windows; it has all letters of Latin-1
+OTHER_ENCODINGS = ("cp932", "gb18030", "big5", "euc_kr", "cp1251", "cp1250", "koi8_r")
 SAMPLE = 4_096  # bytes at the start in which NUL bytes are counted
 MIN_NULS = 0.3  # share of NUL bytes at even or odd places: plain text in UTF-16 has about 0.5
 _ABOVE_ASCII = re.compile(rb"[\x80-\xff]")
@@ -76,10 +78,22 @@ def _decode_legacy(raw: bytes, encoding: str) -> DecodedText:
     n_special = sum(1 for line in lines if _ABOVE_ASCII.search(line))
     if 2 * len(broken) <= n_special:
         return DecodedText(raw.decode("utf-8", "replace"), "utf-8", broken)
+    named = _encoding_of_names(lines[0])
     try:
-        return DecodedText(raw.decode(LEGACY), LEGACY, is_guess=True)
+        return DecodedText(raw.decode(named), named, is_guess=True)
     except UnicodeDecodeError:  # five bytes have no letter in it
         return DecodedText(raw.decode("latin-1"), "latin-1", is_guess=True)
+
+
+def _encoding_of_names(header: bytes) -> str:
+    """Return the encoding in which a header has the most words for columns; LEGACY if none has."""
+    counts = {}
+    for encoding in (LEGACY, *OTHER_ENCODINGS):
+        try:
+            counts[encoding] = count_foreign_words(header.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    return max(counts, key=counts.__getitem__, default=LEGACY)
 
 
 def _is_utf_8(line: bytes) -> bool:

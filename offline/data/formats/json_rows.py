@@ -15,6 +15,9 @@ LIST_SEPARATOR = "|"  # joins a list to one text, as in the MovieLens files
 NOT_FINITE = re.compile(rb"\b(?:NaN|-?Infinity)\b")
 PYTHON_DICT = re.compile(rb"\s*\{\s*u?'")
 MAX_PYTHON_BYTES = 1_000_000  # of one line: the parser of Python is slow and takes much memory
+MAX_NESTING = 3  # objects within objects that become fields
+MAX_INNER_FIELDS = 20  # different fields of an object in the whole file
+KEPT_WHOLE = frozenset({"context"})  # ``events import`` passes it on as an object
 MONGO_NUMBERS = ("$numberLong", "$numberInt", "$numberDouble", "$numberDecimal")
 MONGO_TYPES = frozenset({"$oid", "$date", "$uuid", "$symbol", *MONGO_NUMBERS})
 
@@ -40,6 +43,44 @@ def parse_rows(raw: bytes) -> list[Row]:
     if isinstance(whole, dict):
         return _number(_inner_list(whole))
     return _number(list(_objects(text))) or rows
+
+
+def flatten_objects(rows: list[Row]) -> list[Row]:
+    """Return the rows with the fields of inner objects as their own.
+
+    ``{"user": {"id": 1}}`` has the field ``user.id`` then. An object with many different fields,
+    or that is passed on as an object, stays whole.
+    """
+    for _ in range(MAX_NESTING):
+        fields: dict[str, set[str]] = {}
+        for _, _, row in rows:
+            for name, value in (row or {}).items():
+                if _is_inner(name, value):
+                    fields.setdefault(name, set()).update(map(str, value))
+        few = {name for name, inner in fields.items() if len(inner) <= MAX_INNER_FIELDS}
+        if not few:
+            break
+        rows = [(number, text, row and _flat(row, few)) for number, text, row in rows]
+    return rows
+
+
+def _is_inner(name: str, value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and name not in KEPT_WHOLE
+        and isinstance(_plain_value(value), dict)
+    )
+
+
+def _flat(row: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if name in names and _is_inner(name, value):
+            flat |= {f"{name}.{inner}": one for inner, one in value.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def text_of(value: object) -> str | None:

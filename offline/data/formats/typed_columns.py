@@ -2,19 +2,42 @@
 
 import polars as pl
 
-from offline.data.formats.json_rows import LIST_SEPARATOR, text_of
+from offline.data.formats.json_rows import (
+    KEPT_WHOLE,
+    LIST_SEPARATOR,
+    MAX_INNER_FIELDS,
+    MAX_NESTING,
+    text_of,
+)
 
 
 def columns_as_text(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Return the columns as texts, and the names of those of bytes, which are left out."""
     columns, unread = [], []
-    for column in frame.get_columns():
+    for column in _without_structs(frame).get_columns():
         text = _as_text(column)
         if text is None:
             unread.append(column.name)
         else:
             columns.append(text.replace("", None).alias(column.name))
     return pl.DataFrame(columns), unread
+
+
+def _without_structs(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the fields of structs as columns, as ``flatten_objects`` does for JSON."""
+    for _ in range(MAX_NESTING):
+        structs = [
+            name
+            for name, kind in frame.schema.items()
+            if isinstance(kind, pl.Struct)
+            and name not in KEPT_WHOLE
+            and 0 < len(kind.fields) <= MAX_INNER_FIELDS
+        ]
+        for name in structs:
+            inner = frame[name].struct.unnest()
+            inner.columns = [f"{name}.{field}" for field in inner.columns]
+            frame = pl.concat([frame.drop(name), inner], how="horizontal")
+    return frame
 
 
 def _as_text(column: pl.Series) -> pl.Series | None:

@@ -93,6 +93,8 @@ TEXTS = {
     "a commented header after a comment": f"# export, of today\n# {CSV}",
     "a header in the middle": "\n".join([HEADER, *LINES[:30], HEADER, *LINES[30:]]),
     "a footer": CSV + "(60 rows)\n",
+    "a title above the header": f"Ratings of the shop\n\n{CSV}",
+    "a title of two lines": f"Ratings\nexported by anna\n{with_separator(';')}",
     "a printed table": "\n".join(
         [
             HEADER.replace(",", "|"),
@@ -415,6 +417,81 @@ def test_nested_lists_arrays_bytes_and_dates_of_parquet_are_read(tmp_path):
     assert set(catalogue.category_names) == {"x", "y", "z"}
     assert catalogue.titles.take(catalogue.ids.rows(["i1"])) == ["A"]
     assert "columns of bytes are not read: image" in findings(loaded)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "orders_export_1.csv",
+            "transactions_train.csv",
+            "shop-ratings.csv",
+            "my_events_2023.csv",
+        ),
+        *("Online Retail.csv", "small_matrix.csv", "pedidos.csv"),
+    ],
+)
+def test_a_log_is_found_by_the_end_of_its_name_or_because_it_is_alone(tmp_path, name):
+    (tmp_path / "readme.txt").write_text("These are the data of the shop.")
+    assert len(read(tmp_path, name, CSV).dataset.log) == 60
+
+
+def test_the_names_of_other_files_are_no_logs(tmp_path):
+    for name in ("what.csv", "error_log.csv", "price_history.csv", "ratings_test.csv"):
+        (tmp_path / name).write_text(CSV)
+    with pytest.raises(DataError, match=r'Name the interactions .* file = "error_log.csv"'):
+        load_dataset(tmp_path)
+    loaded = read(tmp_path, "shop_ratings.csv", CSV)
+    assert len(loaded.dataset.log) == 60
+    assert "nothing reads: error_log.csv" in findings(loaded)
+
+
+def test_inner_objects_are_columns_and_the_id_of_a_visitor_is_no_item(tmp_path):
+    rows = [
+        {
+            "type": "track",
+            "event": "Product Viewed",
+            "anonymousId": f"a{user}",
+            "user": {"id": user},
+            "properties": {"product_id": item, "more": {"price": stars}},
+            "timestamp": time,
+        }
+        for user, item, stars, time in ROWS
+    ]
+    text = "\n".join(map(json.dumps, rows))
+    frame = pl.DataFrame(rows)
+    frame.write_parquet(tmp_path / "track.parquet")
+    for loaded in (
+        read(tmp_path / "json", "events.jsonl", text),
+        load_dataset(tmp_path / "track.parquet"),
+    ):
+        assert [row[:2] + row[3:] for row in rows_of(loaded)] == [
+            (user, item, time) for user, item, _, time in ROWS
+        ]
+
+
+def test_an_object_of_many_fields_stays_whole(tmp_path):
+    rows = [{**row, "details": {f"f{n}": n}} for n, row in enumerate(OBJECTS)]
+    loaded = read(tmp_path, "events.jsonl", "\n".join(map(json.dumps, rows)))
+    assert rows_of(loaded) == ROWS
+    assert "nothing uses: details." in findings(loaded)
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding"),
+    [
+        ("顧客ID,商品コード,評価,購入日", "cp932"),
+        ("用户编号,商品编号,评分,时间", "gb18030"),
+        ("사용자ID,상품번호,평점,시간", "euc_kr"),
+        ("пользователь,товар,оценка,время", "cp1251"),
+        ("benutzer,artikel,bewertung,zeit,größe", "cp1252"),
+    ],
+)
+def test_an_encoding_is_found_by_the_names_of_columns(tmp_path, header, encoding):
+    rows = [f"{line},x" if "größe" in header else line for line in LINES]
+    loaded = read(tmp_path, "ratings.csv", "\n".join([header, *rows]).encode(encoding))
+    assert rows_of(loaded) == ROWS
+    assert f"was read as {encoding}" in findings(loaded)
 
 
 def test_an_apostrophe_is_no_quote_and_a_quoted_one_is_kept(tmp_path):
