@@ -237,9 +237,18 @@ def measure_service(
 
 def show(name: str, figures: Sequence[LoadFigures], console: Console) -> None:
     """Print the figures of one service, and what they show."""
-    table = Table(title=name, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    headings = ("load", "whole/s", "p50", "p99", "late", "degraded", "no history", "503")
-    for heading in (*headings, "p99 of 503", "failed", "reads refused"):
+    table = Table(title=name, box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    headings = (
+        "load",
+        "whole/s",
+        "p50",
+        "p99",
+        "late",
+        "de-\ngraded",
+        "no\nhistory",
+        "503",
+    )
+    for heading in (*headings, "p99\nof 503", "failed", "reads\nrefused"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in figures:
         times = [f"{row.whole_rate:.0f}", f"{row.p50:.1f}", f"{row.p99:.1f}"]
