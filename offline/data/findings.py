@@ -13,7 +13,7 @@ from offline.data.dataset import Dataset
 from offline.data.finding import DataFinding, FindingLevel
 from offline.data.id_matches import similar_ids
 from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
-from offline.data.repeats import DUPLICATE
+from offline.data.repeats import DUPLICATE, has_only_dates
 from offline.data.schema import quote_text
 
 FEW_EVENTS = 10_000  # with fewer, a ranker learns little and intervals are wide
@@ -149,6 +149,12 @@ def _time_finding(dataset: Dataset) -> DataFinding:
             'timestamp = "" to train without times.'
         )
         return DataFinding("problem", text)
+    if has_only_dates(pl.Series(times)):
+        text = (
+            "Timestamps have no time of day: split by time, trends and freshness work, but events "
+            "of one day have no order, so that sequences and sessions tell little."
+        )
+        return DataFinding("limit", text)
     return DataFinding("good", "Timestamps: split by time, trends, freshness and recency work.")
 
 

@@ -134,8 +134,7 @@ def load_dataset(
         partial(overlay.logged_lists, event_weights) if overlay and overlay.logged_lists else None
     )
     counts = _count_files(data)
-    is_own = path is not None and path.is_dir() and layout.layout == Schema().layout
-    unread = _unread_files(folder, counts, layout) if is_own else ()
+    unread = _unread_files(folder, counts, layout) if path is not None and path.is_dir() else ()
     return LoadedData(
         _build(changed, event_weights, overlay.live_items if overlay else ()),
         event_weights,
@@ -168,11 +167,10 @@ def _unread_files(
     if not unread or not used:
         return ()
     more = f" and {len(unread) - MAX_NAMES} more" if len(unread) > MAX_NAMES else ""
-    text = (
-        f"Files of the folder that nothing reads: {', '.join(unread[:MAX_NAMES])}{more}. If they "
-        f"belong to the data, name them in the schema, such as [items] file = "
-        f'"{unread[0]}".'
-    )
+    text = f"Files of the folder that nothing reads: {', '.join(unread[:MAX_NAMES])}{more}."
+    if layout.layout == Schema().layout:
+        example = f'[items] file = "{unread[0]}"'
+        text += f" If they belong to the data, name them in the schema, such as {example}."
     return (DataFinding("limit", text),)
 
 

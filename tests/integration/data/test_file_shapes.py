@@ -446,6 +446,13 @@ def test_the_names_of_other_files_are_no_logs(tmp_path):
     assert "nothing reads: error_log.csv" in findings(loaded)
 
 
+def test_files_beside_a_known_layout_that_nothing_reads_are_named(tmp_path):
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,4.0,964982703\n")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Toy Story (1995),Comedy\n")
+    (tmp_path / "links.csv").write_text("movieId,imdbId,tmdbId\n1,0114709,862\n")
+    assert "nothing reads: links.csv." in findings(load_dataset(tmp_path))
+
+
 def test_inner_objects_are_columns_and_the_id_of_a_visitor_is_no_item(tmp_path):
     rows = [
         {

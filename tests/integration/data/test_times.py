@@ -84,6 +84,12 @@ def test_times_of_1970_or_of_one_moment_are_problems(tmp_path, times, text):
     assert "Timestamps: split by time" not in texts(loaded, "good")
 
 
+def test_dates_without_a_time_of_day_have_no_order_within_a_day(tmp_path):
+    loaded = read(tmp_path, "2023-11-14", "2023-11-15", "2023-11-15")
+    assert "Timestamps have no time of day" in texts(loaded, "limit")
+    assert "Timestamps: split by time" not in texts(loaded, "good")
+
+
 def test_years_and_dates_with_slashes_are_read_and_said(tmp_path):
     loaded = read(tmp_path, "2007", "2011")
     assert loaded.dataset.log.times.tolist() == [1_167_609_600.0, 1_293_840_000.0]
