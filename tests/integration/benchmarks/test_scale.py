@@ -95,7 +95,8 @@ def made_up(trained, tmp_path_factory):
 def test_a_bundle_without_training_has_users_tables_and_vectors_of_its_items(made_up):
     models = load_bundle(find_current_bundle(made_up)).models
     assert len(models.catalogue) == ITEMS
-    assert len(models.users.rows) == models.popularity.counts[-1].sum() == EVENTS
+    assert len(models.users.rows) == EVENTS
+    assert 0.99 * EVENTS < models.popularity.counts[-1].sum() <= EVENTS  # repeats do not count
     assert {len(table) for table in models.tables.values()} == {ITEMS}
     vectors = models.factors.items[models.popularity.liked[-1] > 0]
     assert np.isfinite(vectors).all()
