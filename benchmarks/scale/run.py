@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.manifest import read_manifest
 from benchmarks.scale.bundle import write_made_up_bundle
 from benchmarks.scale.figures import scale_plot, serving_table
 from benchmarks.scale.generate import EVENTS_PER_USER, write_world
@@ -45,6 +46,7 @@ class Training:
     timings: list[PhaseTime]
     cpu_seconds: float
     table_bytes: int  # of all neighbour tables
+    gate: str  # the verdict of the gate on the bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def train(items: int, folder: Path, config: Path | None) -> Training:
     )
     report = orjson.loads((folder / "out" / "report.json").read_bytes())
     tables = [size for name, size in report["sizes"].items() if name.startswith("table ")]
-    return Training(items, report["timings"], _child_seconds() - before, sum(tables))
+    gate = read_manifest(find_current_bundle(folder / "out")).gate
+    verdict = gate.verdict if gate else "none"
+    return Training(items, report["timings"], _child_seconds() - before, sum(tables), verdict)
 
 
 def _child_seconds() -> float:
@@ -126,6 +130,7 @@ def build_table(trainings: list[Training]) -> Table:
     totals = [sum(one["seconds"] for one in training.timings) for training in trainings]
     table.add_row("all", *(f"{total:.0f} s" for total in totals))
     table.add_row("CPU time", *(f"{training.cpu_seconds:.0f} s" for training in trainings))
+    table.add_row("gate", *(training.gate for training in trainings))
     shares = [training.table_bytes / training.items for training in trainings]
     table.add_row("neighbour tables", *(f"{share:,.0f} bytes an item" for share in shares))
     return table

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 DAY = 86_400.0
 END = 1_767_225_600.0  # 2026-01-01, unix seconds
 SPAN = 360 * DAY  # of the log
+STEPS = 120  # of the log: who is there and what is liked changes every three days
 EARLIER = 720 * DAY  # the oldest item was released so long before the log
 CATEGORIES = 40
 GROUP_ITEMS = 60  # mean items of a group that the same users like
@@ -96,34 +97,47 @@ class World:
         return np.random.default_rng([self.seed, 7]).lognormal(0.0, USER_SPREAD, self.users)
 
     def draw_events(self, events: int, block: int) -> Iterator[Events]:
-        """Yield the events in order of time, at most ``block`` at a time."""
-        blocks = -(-events // block)
-        for number in range(blocks):
-            size = min(block, events - number * block)
-            low, high = (END - SPAN + SPAN * part / blocks for part in (number, number + 1))
-            random = np.random.default_rng([self.seed, 8, number])
-            times = np.floor(np.sort(random.uniform(low, high, size)))
-            users = _draw(np.where(self.joined <= low, self.activity, 0.0), random.random(size))
-            items = self._choose(users, times, random)
-            yield pl.DataFrame(
-                {
-                    "user_id": _ids("u", users),
-                    "item_id": _ids("i", self.item_numbers[items]),
-                    "timestamp": times.astype(np.int64),
-                }
-            )
+        """Yield the events in order of time, about ``block`` at a time.
+
+        Users arrive and items are released in every step. The block size changes no event.
+        """
+        ends = np.linspace(0, events, STEPS + 1).astype(np.int64)
+        steps: list[Events] = []
+        for step, size in enumerate(np.diff(ends).tolist()):
+            steps.append(self._draw_step(step, size))
+            if sum(map(len, steps)) >= block:
+                yield pl.concat(steps)
+                steps = []
+        if steps:
+            yield pl.concat(steps)
+
+    def _draw_step(self, step: int, size: int) -> Events:
+        """Draw the events of one step, by the users and items that are there at its start."""
+        low, high = (END - SPAN + SPAN * part / STEPS for part in (step, step + 1))
+        random = np.random.default_rng([self.seed, 8, step])
+        times = np.floor(np.sort(random.uniform(low, high, size)))
+        users = _draw(np.where(self.joined <= low, self.activity, 0.0), random.random(size))
+        items = self._choose(low, users, times, random)
+        return pl.DataFrame(
+            {
+                "user_id": _ids("u", users),
+                "item_id": _ids("i", self.item_numbers[items]),
+                "timestamp": times.astype(np.int64),
+            }
+        )
 
     def _choose(
         self,
+        now: float,
         users: NDArray[np.int64],
         times: NDArray[np.float64],
         random: np.random.Generator,
     ) -> NDArray[np.int64]:
         """Return the item of each event, (m,): from a favourite group, its category, or anywhere.
 
-        Attractions are those of the block's start.
+        Attractions are those of ``now``, unix seconds.
         """
-        ages = (times[0] - self.released) / (FRESH_DAYS * DAY)
+        ages = (now - self.released) / (FRESH_DAYS * DAY)
         weights = self.attraction * (LASTING_SHARE + np.exp(-np.maximum(ages, 0.0)))
         cumulated = np.concatenate([[0.0], np.cumsum(np.where(ages >= 0, weights, 0.0))])
         groups = self._favourites(users, times, random.integers(0, FAVOURITES, len(users)))

@@ -72,6 +72,16 @@ def test_users_come_back_to_the_same_groups_of_items(folder):
     assert largest["len"].mean() > 5 / world.groups
 
 
+def test_users_arrive_and_items_are_released_all_the_time_whatever_the_block(folder):
+    events = pl.read_parquet(folder / "interactions.parquet")
+    world = World(ITEMS, USERS, seed=7)
+    assert pl.concat(list(world.draw_events(EVENTS, block=1))).equals(events)
+    tenth = ((pl.col("timestamp") - (END - SPAN)) / SPAN * 10).floor()
+    for key in ("user_id", "item_id"):
+        first = events.group_by(key).agg(pl.col("timestamp").min()).select(tenth.value_counts())
+        assert len(first) == 10
+
+
 def test_the_same_seed_gives_the_same_files_and_another_seed_others(folder, tmp_path):
     for name, seed in (("again", 7), ("other", 8)):
         write_world(World(ITEMS, USERS, seed=seed), EVENTS, tmp_path / name, block=5_000)
@@ -129,7 +139,14 @@ def test_the_table_has_a_row_for_each_phase_and_the_bytes_of_an_item():
     ]
     text = io.StringIO()
     Console(file=text, width=100).print(
-        build_table([Training(1_000, timings, 30.0, 5_000_000)] * 2)
+        build_table([Training(1_000, timings, 30.0, 5_000_000, "passed")] * 2)
     )
-    for cell in ("1.2 s, 300 MB", "20.0 s, 800 MB", "21 s", "30 s", "5,000 bytes an item"):
+    for cell in (
+        "1.2 s, 300 MB",
+        "20.0 s, 800 MB",
+        "21 s",
+        "30 s",
+        "passed",
+        "5,000 bytes an item",
+    ):
         assert text.getvalue().count(cell) == 2
