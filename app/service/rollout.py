@@ -69,7 +69,7 @@ class Rollout:
 
     async def refresh(self) -> None:
         """Serve the bundle that ``current`` names, unless it is served already or is not sound."""
-        loaded, private = self._loaded, self.settings.private_folder
+        loaded, private, state = self._loaded, self.settings.private_folder, None
         is_broken = loaded is not None and await asyncio.to_thread(loaded.mapped.has_changed)
         try:
             folder = find_current_bundle(self.settings.out)
@@ -80,12 +80,11 @@ class Rollout:
                 return
             if not is_broken and await asyncio.to_thread(self._is_still_refused, folder):
                 return
+            state = FolderState.of(folder)  # before the files are read, which may change meanwhile
             new = await asyncio.to_thread(load_for_service, folder, private)
         except BundleError as error:
             self._refuse(str(error))
-            self._refused = None
-            with suppress(BundleError):
-                self._refused = FolderState.of(find_current_bundle(self.settings.out))
+            self._refused = state
             if loaded is None or is_broken:
                 await self._fall_back()
             return
@@ -107,8 +106,9 @@ class Rollout:
                 self.refusal = None
             return
         folder = loaded.original.folder
+        state = FolderState.of(folder)  # before the files are read: they may be restored meanwhile
         damage = await asyncio.to_thread(find_damage, folder)
-        self._loaded = replace(loaded, original=FolderState.of(folder), damage=damage)
+        self._loaded = replace(loaded, original=state, damage=damage)
         self.refusal = None
         if damage:
             self._refuse(f"{damage}. Its private copy is served")
