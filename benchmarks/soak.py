@@ -54,7 +54,7 @@ class Sample:
 
     at: float  # seconds since the start
     memory: dict[str, float]  # MiB, proportional share (PSS), by process
-    descriptors: int  # of all processes
+    descriptors: int  # of all processes, without connections over TCP: those are the client's
     keys: int
     redis_memory: float  # MiB, as Redis counts it
 
@@ -78,7 +78,7 @@ def take_sample(service: ServiceProcess, link: "redis.Redis", began: float) -> S
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             role = "parent" if not n else f"{process.name()} {process.pid}"
             memory[role] = process.memory_full_info().pss / MIB
-            descriptors += process.num_fds()
+            descriptors += process.num_fds() - len(process.net_connections("tcp"))
     info = link.info("memory")
     used = info["used_memory"] / MIB
     return Sample(time.monotonic() - began, memory, descriptors, link.dbsize(), used)

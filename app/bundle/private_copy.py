@@ -93,6 +93,8 @@ def find_damage(folder: Path) -> str | None:
         verify_files_once(folder, read_manifest(folder))
     except BundleError as error:
         return str(error)
+    except OSError as error:  # such as a folder that is removed while it is read
+        return f"{folder} cannot be read ({error}): restore the bundle or train again"
     return None
 
 
