@@ -246,9 +246,7 @@ def _evaluate(
     models = fit_models(task.past, task.past.log, config.recall, task.cut)
     funnel = build_offline_funnel(models, funnel_config(config, cpu), rankers)
     answers = asyncio.run(collect_answers(funnel, task.past, task.users, config.seed))
-    lists = method_lists(
-        answers.runs, evaluated_lists(funnel, answers.runs), models.popularity, MAX_K
-    )
+    lists = method_lists(answers.runs, evaluated_lists(funnel, answers.runs), models, MAX_K)
     lists[RANKING] = pad_lists(ranked_lists(funnel, answers.runs, MAX_K))
     _, equal = np.unique(lists[RANKING][:, :K], axis=0, return_inverse=True)
     return WindowFigures(

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import DAY, HALF_LIVES, Popularity
+from app.artifacts import DAY, HALF_LIVES, Models, Popularity
 from app.contracts import Rows
 from offline.evaluate.metrics import Lists
 from offline.evaluate.rowsets import RowSets
@@ -48,9 +48,19 @@ def popular_lists(
     return lists
 
 
-def baseline_lists(popularity: Popularity, seen: RowSets, k: int) -> dict[str, Lists]:
-    """Return the lists (u, k) of every baseline, by its name."""
+def baseline_lists(models: Models, seen: RowSets, k: int) -> dict[str, Lists]:
+    """Return the lists (u, k) of every baseline, by its name, of items that may be shown."""
     return {
-        name: popular_lists(popularity_order(popularity, half_life), seen, k)
+        name: popular_lists(shown_order(models, half_life), seen, k)
         for name, half_life in BASELINES.items()
     }
+
+
+def shown_order(models: Models, half_life: float = ALL_TIME) -> Rows:
+    """Return the popularity order of the items that are available, as the funnel shows only them.
+
+    Raises:
+        ValueError: there are no counts with that half-life.
+    """
+    order = popularity_order(models.popularity, half_life)
+    return order[models.catalogue.available[order]]

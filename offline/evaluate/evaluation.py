@@ -57,7 +57,7 @@ async def evaluate_funnel(
     relevant = answers.relevant
     has_seen = answers.seen.sizes > 0
     warm, cold = np.flatnonzero(has_seen), np.flatnonzero(~has_seen)
-    lists = method_lists(answers.runs, shown, models.popularity, MAX_K)
+    lists = method_lists(answers.runs, shown, models, MAX_K)
     lists[RANKING] = pad_lists(ranked_lists(funnel, answers.runs, MAX_K))
     background = ItemBackground(
         models.popularity.counts[-1], models.content.items if models.content.items.any() else None
@@ -89,7 +89,7 @@ async def _sweeps(
         policies=policy_prices(sample, background),
         trade_off=diversity_trade_off(sample, background),
         calibration=compute_calibrations(everyone),
-        cold_curve=await new_user_curve(answers, models.popularity),
+        cold_curve=await new_user_curve(answers, models),
         regimes=await compare_time_regimes(everyone),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Popularity
+from app.artifacts import Models
 from app.contracts import Rows
 from app.funnel import Funnel, FunnelRun
 from app.recall.registry import CHANNELS
@@ -119,13 +119,19 @@ def rerank_in_sequence(reranker: Reranker, runs: list[FunnelRun]) -> list[Rows]:
 
 
 def method_lists(
-    runs: list[FunnelRun], funnel_lists: list[Rows], popularity: Popularity, k: int
+    runs: list[FunnelRun], funnel_lists: list[Rows], models: Models, k: int
 ) -> dict[str, Lists]:
-    """Return the lists (u, k) of the funnel, of each baseline and of each channel alone."""
+    """Return the lists (u, k) of the funnel, of each baseline and of each channel alone.
+
+    None has an item that is not available: the funnel may not show it, so that lists with it could
+    not be compared.
+    """
     lists: dict[str, Lists] = {"funnel": pad_lists(funnel_lists, k)}
-    lists |= baseline_lists(popularity, seen_items(runs), k)
+    lists |= baseline_lists(models, seen_items(runs), k)
+    available = models.catalogue.available
     for column, channel in enumerate(CHANNELS):
-        lists[channel] = pad_lists([run.proposals[column].rows for run in runs], k)
+        proposed = (run.proposals[column].rows for run in runs)
+        lists[channel] = pad_lists([rows[available[rows]] for rows in proposed], k)
     return lists
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.artifacts import Popularity
+from app.artifacts import Models
 from app.contracts import Request
 from app.recall.registry import CHANNELS
 from offline.evaluate.comparison import compare_ndcg
@@ -30,7 +30,7 @@ MIN_WHOLE_CURVES = 20  # users; when fewer have a whole curve, each point has it
 
 async def new_user_curve(
     answers: FunnelAnswers,
-    popularity: Popularity,
+    models: Models,
     revealed: Sequence[int] = EVENTS_REVEALED,
     min_whole_curves: int = MIN_WHOLE_CURVES,
 ) -> list[NewUserPoint]:
@@ -40,7 +40,7 @@ async def new_user_curve(
     something relevant left after them. Without new users there are no points.
     """
     cold = answers.take(np.flatnonzero((answers.events == 0) & (answers.relevant.sizes > 0)))
-    window = answers.dataset.log.between(popularity.at, np.inf)
+    window = answers.dataset.log.between(models.popularity.at, np.inf)
     events = split_events_by_user(window, cold.users)
     curves = [
         [advance_user(own, user, n) for n in revealed]
@@ -53,14 +53,14 @@ async def new_user_curve(
     sample = [curves[i] for i in np.sort(drawn[:MAX_USERS])]
     columns = [[user for user in column if user] for column in zip(*sample, strict=True)]
     return [
-        await _point(answers, popularity, n, users)
+        await _point(answers, models, n, users)
         for n, users in zip(revealed, columns, strict=False)
         if users
     ]
 
 
 async def _point(
-    answers: FunnelAnswers, popularity: Popularity, events: int, users: list[ActiveUser]
+    answers: FunnelAnswers, models: Models, events: int, users: list[ActiveUser]
 ) -> NewUserPoint:
     """Evaluate all methods for these users, on what they chose after the revealed events."""
     runs = [
@@ -72,7 +72,7 @@ async def _point(
     relevant = RowSets.of([user.relevant for user in users])
     shown = [run.slate.pool.rows for run in runs]
     methods, differences = compare_ndcg(
-        method_lists(runs, shown, popularity, K), relevant, answers.seed
+        method_lists(runs, shown, models, K), relevant, answers.seed
     )
     return NewUserPoint(
         events=events,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.bundle.manifest import Manifest
 from app.features.views import FINE_VIEW, column_names
 from app.rank.kinds import describe_rankers, read_rankers
-from offline.evaluate.baselines import popular_lists, popularity_order
+from offline.evaluate.baselines import popular_lists, shown_order
 from offline.evaluate.comparison import ItemBackground, compare_methods
 from offline.evaluate.figures import HEADLINE, MetricFigures
 from offline.evaluate.holdout import Holdout
@@ -102,7 +102,7 @@ def shared_window(
         {
             "funnel": b,
             "a": a,
-            "popularity": popular_lists(popularity_order(models.popularity), seen, MAX_K),
+            "popularity": popular_lists(shown_order(models), seen, MAX_K),
         },
         holdout.relevant.take(users),
         ItemBackground(

@@ -11,7 +11,12 @@ from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import CHANNELS
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import evaluate_funnel
-from offline.evaluate.funnel_answers import evaluated_lists, pad_lists
+from offline.evaluate.funnel_answers import (
+    collect_answers,
+    evaluated_lists,
+    method_lists,
+    pad_lists,
+)
 from offline.evaluate.metrics import MAX_K
 from offline.models.registry import RecallConfig, fit_models
 from offline.report.report_figures import manifest_metrics
@@ -56,6 +61,19 @@ async def test_every_method_is_evaluated_on_the_same_users(as_of_the_cut, evalua
     assert evaluation.cold is None
     assert evaluation.warm["methods"]["funnel"]["ndcg@10"]["mean"] > 0
     assert evaluation.warm["methods"]["funnel"]["diversity@10"]["mean"] > 0
+
+
+async def test_no_list_has_an_item_that_the_funnel_may_not_show(as_of_the_cut):
+    dataset, models, funnel, users = as_of_the_cut
+    available = np.arange(len(dataset.catalogue)) % 2 == 0
+    hidden = replace(models, catalogue=replace(models.catalogue, available=available))
+    answers = await collect_answers(funnel, dataset, users[:20], 7)
+    everything = method_lists(answers.runs, [], models, MAX_K)
+    lists = method_lists(answers.runs, [], hidden, MAX_K)
+    assert all(available[rows[rows >= 0]].all() for rows in lists.values())
+    assert lists["popular"].any()
+    assert not available[everything["popular"]].all()
+    assert not available[everything["popularity"]].all()
 
 
 async def test_the_same_seed_gives_the_same_figures_and_leaves_the_funnel_unchanged(

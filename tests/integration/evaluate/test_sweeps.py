@@ -179,7 +179,7 @@ def recorded(answers):
 
 
 async def test_the_curve_is_of_the_same_new_users_throughout(answers, models):
-    points = await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 5)
+    points = await new_user_curve.new_user_curve(answers, models, (0, 1, 3), 5)
     assert [point["events"] for point in points] == [0, 1, 3]
     assert len({point["users"] for point in points}) == 1
     assert 5 <= points[0]["users"] < (answers.events == 0).sum()
@@ -194,7 +194,7 @@ async def test_the_curve_is_of_the_same_new_users_throughout(answers, models):
 
 
 async def test_a_request_knows_the_events_revealed_and_no_later_moment(recorded, models):
-    points = await new_user_curve.new_user_curve(recorded, models.popularity, (0, 1, 3), 5)
+    points = await new_user_curve.new_user_curve(recorded, models, (0, 1, 3), 5)
     assert len(recorded.funnel.runs) == 3 * points[0]["users"]
     window = DATASET.log.between(CUT, np.inf)
     for at, run in enumerate(recorded.funnel.runs):
@@ -207,7 +207,7 @@ async def test_a_request_knows_the_events_revealed_and_no_later_moment(recorded,
 
 
 async def test_what_comes_after_the_events_revealed_changes_no_answer(recorded, models):
-    await new_user_curve.new_user_curve(recorded, models.popularity, (0, 1, 3), 5)
+    await new_user_curve.new_user_curve(recorded, models, (0, 1, 3), 5)
     before = [run.slate.pool.rows.tolist() for run in recorded.funnel.runs]
     recorded.funnel.runs.clear()
     log = DATASET.log
@@ -218,14 +218,14 @@ async def test_what_comes_after_the_events_revealed_changes_no_answer(recorded, 
     shuffled = replace(DATASET, log=replace(log, items=items.astype(np.int32)))
     users = [replace(user, relevant=np.arange(len(DATASET.catalogue))) for user in recorded.users]
     other = replace(recorded, dataset=shuffled, users=users)
-    await new_user_curve.new_user_curve(other, models.popularity, (0, 1, 3), 5)
+    await new_user_curve.new_user_curve(other, models, (0, 1, 3), 5)
     after = [run.slate.pool.rows.tolist() for run in recorded.funnel.runs]
     assert len(set(map(str, before))) > 3
     assert set(map(str, before)) <= set(map(str, after))
 
 
 async def test_where_few_have_a_whole_curve_each_point_has_its_own_users(answers, models):
-    points = await new_user_curve.new_user_curve(answers, models.popularity, (0, 1, 3), 1_000)
+    points = await new_user_curve.new_user_curve(answers, models, (0, 1, 3), 1_000)
     users = [point["users"] for point in points]
     assert users == sorted(users, reverse=True)
     assert users[0] == (answers.events == 0).sum() > users[-1]
@@ -233,7 +233,7 @@ async def test_where_few_have_a_whole_curve_each_point_has_its_own_users(answers
 
 async def test_without_new_users_there_is_no_curve(answers, models):
     warm = answers.take(np.flatnonzero(answers.events > 0))
-    assert await new_user_curve.new_user_curve(warm, models.popularity) == []
+    assert await new_user_curve.new_user_curve(warm, models) == []
 
 
 # moments
