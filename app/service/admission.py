@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 
 from app.deadline import OverloadError
@@ -73,6 +74,8 @@ class Admission:
         self._is_busy = False  # a computation runs, or the loop has not read the network since
         self._has_computed = False  # in the current turn
         self._turn_began = 0.0
+        self._computed_from = 0.0  # when the computation of the turn began
+        self._refused_at = -inf  # when a request was last refused, by the clock
 
     def admit(self, arrived: float, client: str = "") -> AdmittedRequest:
         """Admit a request of a client that arrived at this time.
@@ -93,7 +96,7 @@ class Admission:
         # With less than its share it rather risks to be late than to be refused for others.
         risked = self.margin / self.budget if 0.0 <= share <= 1.0 else 0.0
         if ahead and (load - risked > limit or ahead >= limit * self.max_in_flight):
-            raise OverloadError(f"{ahead} requests are in flight; try again later")
+            raise self._refusal(f"{ahead} requests are in flight; try again later")
         self.in_flight += 1
         self._is_idle.clear()
         self.clients[client].in_flight += 1
@@ -145,21 +148,21 @@ class Admission:
         """Wait until this request may compute.
 
         Raises:
-            OverloadError: too little of the budget is left, and other requests are in flight.
-            TimeoutError: the budget has passed, although no other request is in flight.
+            OverloadError: too little of the budget is left, and there were other requests.
+            TimeoutError: the budget has passed, although there was no other request.
         """
-        is_alone = self.in_flight <= 1 and not self._is_busy
+        is_alone = self.in_flight <= 1 and not self._is_busy and self._refused_at < arrived
         if self._is_busy:
             await self._queue(arrived)
         else:
             self._is_busy = self._has_computed = True
             self._turn_began = self._clock()
             asyncio.get_running_loop().call_soon(self._end_turn)
-        now = self._clock()
+        now = self._computed_from = self._clock()
         if is_alone and now >= arrived + self.budget:
             raise TimeoutError(TOO_LATE)
         if not is_alone and not self._is_in_time(arrived, now):
-            raise OverloadError(TOO_LATE)
+            raise self._refusal()
 
     async def _queue(self, arrived: float) -> None:
         """Wait for the requests before this one."""
@@ -176,17 +179,22 @@ class Admission:
         """Measure the computation that has ended; in the next round of the loop, start another one.
 
         In the round between them the loop refuses and admits what it has read, and reads the
-        connections that it has just accepted. Without a next request the queue is then idle.
+        connections that it has just accepted. There is no such round in a flood of requests: when
+        more time was spent on refusals than on the computation. Without a next request the queue
+        is then idle.
         """
         now = self._clock()
         if self._has_computed:
             self._has_computed = False
             self.lag = now - self._turn_began
             self._learn(self.lag)
+            is_flooded = self._computed_from - self._turn_began > now - self._computed_from
             self._turn_began = now
             self._refuse_late(now)
-            asyncio.get_running_loop().call_soon(self._end_turn)
-        elif self._start_next(now):
+            if not is_flooded or not self._waiting:
+                asyncio.get_running_loop().call_soon(self._end_turn)
+                return
+        if self._start_next(now):
             self._has_computed = True
         else:
             self._is_busy = False
@@ -203,7 +211,7 @@ class Admission:
                 kept.append((arrived, turn))
                 begins += self.service_time
             else:
-                turn.set_exception(OverloadError(TOO_LATE))
+                turn.set_exception(self._refusal())
         self._waiting = kept
 
     def _start_next(self, now: float) -> bool:
@@ -215,8 +223,13 @@ class Admission:
             if self._is_in_time(arrived, now):
                 turn.set_result(None)
                 return True
-            turn.set_exception(OverloadError(TOO_LATE))
+            turn.set_exception(self._refusal())
         return False
+
+    def _refusal(self, reason: str = TOO_LATE) -> OverloadError:
+        """Return the error of a request that is refused now."""
+        self._refused_at = self._clock()
+        return OverloadError(reason)
 
     def _is_in_time(self, arrived: float, now: float) -> bool:
         """Return whether a request that computes now can be answered within its budget."""

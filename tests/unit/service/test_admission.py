@@ -166,6 +166,30 @@ async def test_a_request_on_a_new_connection_is_also_admitted_before_the_next_co
     assert order == ["first", "arrival", "second"]
 
 
+@pytest.mark.parametrize(("refusals", "rounds"), [(1.0, 3), (10.0, 2)])
+async def test_in_a_flood_the_loop_reads_the_network_once_between_two_computations(
+    admission, clock, refusals, rounds
+):
+    loop, passed, began = asyncio.get_running_loop(), [], []
+
+    def count_rounds():
+        passed.append(loop.call_soon(count_rounds))
+
+    async def request():
+        await admission.turn(clock.now)
+        began.append(len(passed))
+        clock.now += 2.0
+        loop.call_soon(refuse)
+
+    def refuse():
+        clock.now += refusals
+
+    count_rounds()
+    await asyncio.gather(*(request() for _ in range(3)))
+    passed.pop().cancel()
+    assert began[2] - began[1] == rounds
+
+
 async def test_what_arrives_right_after_a_computation_may_have_waited_for_it(admission, clock):
     loads = []
     await admission.turn(clock.now)
@@ -230,6 +254,19 @@ async def test_a_late_request_is_refused_only_if_others_are_in_flight(admission,
     with pytest.raises(OverloadError):
         await admission.turn(clock.now - BUDGET)
     admission.release(only)
+
+
+async def test_a_late_request_is_refused_if_others_were_refused_after_it_arrived(admission, clock):
+    await measured(admission, clock, 1.0)
+    arrived = clock.now
+    admitted = [admission.admit(arrived) for _ in range(50)]
+    clock.now += BUDGET
+    with pytest.raises(OverloadError):
+        admission.admit(arrived)
+    for other in admitted[1:]:
+        admission.release(other)
+    with pytest.raises(OverloadError):
+        await admission.turn(arrived)
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
