@@ -35,6 +35,7 @@ from offline.setting_paths import NOT_MODEL_SETTINGS
 from offline.training.objectives import ObjectiveWeights
 from offline.training.rankers import HybridConfig, RankConfig
 from offline.training.row_collection import NEGATIVES_PER_GROUP
+from offline.training.visits import VisitConfig
 
 NOT_IN_FILE = NOT_MODEL_SETTINGS | {"policy"}
 CHANNEL_SETTINGS = {spec.name: frozenset(asdict(spec.config)) for spec in CHANNEL_SPECS}
@@ -69,6 +70,7 @@ class JobConfig:
     compare: bool = False  # every kind of fine ranker, in the report
     adapt: bool = True  # constants of recall are chosen for the data; see ``offline.adaptation``
     users_per_window: Count = 1_000  # at most so many users of each window give rows
+    visits: VisitConfig = field(default_factory=VisitConfig)  # moments that rankers learn from
     negatives: Count = NEGATIVES_PER_GROUP  # sampled rows without a label in each group, about
     redis_url: str | None = field(default=None, repr=False)  # the store of the similarity tables
     key_prefix: str = "recfunnel"

@@ -43,7 +43,6 @@ from offline.training.kinds import add_coarse, find_trainer, fit_ranker
 from offline.training.objectives import choose_kinds, choose_objectives
 from offline.training.past_requests import (
     add_later_events,
-    add_later_moments,
     build_offline_funnel,
     find_active_users,
     sample_users,
@@ -51,6 +50,7 @@ from offline.training.past_requests import (
 from offline.training.rank_table import RankTable
 from offline.training.rankers import TrainedRankers, TrainingSet
 from offline.training.row_collection import collect_rows, insert_logged_lists
+from offline.training.visits import VisitConfig, choose_pause, describe_visits, training_moments
 
 
 @dataclass(slots=True)
@@ -135,7 +135,11 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
         **build_figures(dataset, split, result, evaluation, phases.timings),
         **comparisons,
     }
-    figures["notes"] += [*remarks, *gate_remarks(gate)]
+    figures["notes"] += [
+        *remarks,
+        describe_visits(config.visits, dataset.traits),
+        *gate_remarks(gate),
+    ]
     write_report(figures, out)
     return folder
 
@@ -155,12 +159,18 @@ def divide_data(data: LoadedData) -> tuple[Dataset, TimeSplit, list[str]]:
 def adapt_config(
     dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu
 ) -> tuple[JobConfig, list[ConstantChoice]]:
-    """Choose the constants of recall for this data; return the configuration, and what was tried.
+    """Choose the pause between visits and the constants of recall for this data.
 
-    It is the same configuration if ``config.adapt`` is false.
+    Nothing is chosen if ``config.adapt`` is false.
+
+    Returns:
+        The configuration, and the constants that were tried.
     """
     if not config.adapt:
         return config, []
+    if dataset.traits.has_times and config.visits == VisitConfig():
+        pause = choose_pause(dataset.log.before(split.test_start))
+        config = replace(config, visits=replace(config.visits, pause=pause))
     wiring = funnel_config(config, cpu)
     result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)
     chosen = result.settings
@@ -218,7 +228,7 @@ def collect_window_rows(
     models = fit_models(dataset, dataset.log.before(start), config.recall, start)
     active = find_active_users(dataset.log, start, end, seen_rules(config.policy.seen))
     users = sample_users(active, config.users_per_window, config.seed)
-    users = add_later_moments(dataset.log, users, start, end, config.seed)
+    users = training_moments(dataset, users, (start, end), config.visits, config.seed)
     if choose_objectives(config.objectives, dataset.traits, config.rankers.fine):
         users = add_later_events(dataset.log, users, start, end)
     recall = build_offline_funnel(models, funnel)

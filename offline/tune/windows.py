@@ -7,12 +7,8 @@ from app.rerank.seen import seen_rules
 from offline.config import JobConfig
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError
-from offline.training.past_requests import (
-    ActiveUser,
-    add_later_moments,
-    find_active_users,
-    sample_users,
-)
+from offline.training.past_requests import ActiveUser, find_active_users, sample_users
+from offline.training.visits import training_moments
 
 MIN_WINDOWS = 4  # to train, to select, to confirm, and to compare the whole funnel
 MAX_SELECTION_WINDOWS = 3
@@ -65,7 +61,7 @@ class TuningData:
 
     def users(self, window: int, config: JobConfig) -> list[ActiveUser]:
         """Return the users of a window and their moments, as ``collect_window_rows`` finds them."""
-        log, (start, end) = self.dataset.log, self.windows[window]
-        active = find_active_users(log, start, end, seen_rules(config.policy.seen))
+        times = self.windows[window]
+        active = find_active_users(self.dataset.log, *times, seen_rules(config.policy.seen))
         users = sample_users(active, config.users_per_window, config.seed)
-        return add_later_moments(log, users, start, end, config.seed)
+        return training_moments(self.dataset, users, times, config.visits, config.seed)

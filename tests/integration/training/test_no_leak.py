@@ -29,7 +29,6 @@ from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
 from offline.training.past_requests import (
     ActiveUser,
-    add_later_moments,
     build_offline_funnel,
     find_active_users,
     recommend_each,
@@ -37,6 +36,7 @@ from offline.training.past_requests import (
 )
 from offline.training.rankers import RankConfig
 from offline.training.row_collection import collect_rows
+from offline.training.visits import VisitConfig, add_visit_moments
 from tests.world import World, world, write_recbole
 
 SMALL = {"users": 40, "items": 60, "ratings": 1_200}
@@ -294,7 +294,9 @@ def test_what_happens_within_a_window_moves_its_labels(wiring):
 
 
 START, STOP = SPLIT.windows[-1]
-COMING = add_later_moments(LOG, find_active_users(LOG, START, STOP), START, STOP, CONFIG.seed)
+COMING = add_visit_moments(
+    LOG, find_active_users(LOG, START, STOP), (START, STOP), VisitConfig(), CONFIG.seed
+)
 LATE = [n for n, asker in enumerate(COMING) if asker.at > START]
 
 

@@ -24,7 +24,6 @@ from offline.setting_paths import value_of, with_values
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.linear import fit_coarse
 from offline.training.past_requests import (
-    add_later_moments,
     advance_counters,
     build_offline_funnel,
     find_active_users,
@@ -32,6 +31,7 @@ from offline.training.past_requests import (
 )
 from offline.training.rank_table import concatenate
 from offline.training.rankers import RankConfig
+from offline.training.visits import training_moments
 from offline.tune.evaluators import (
     HEAD,
     CoarseEvaluator,
@@ -136,7 +136,7 @@ def test_a_recall_model_is_worth_what_its_channel_finds_alone(cpu, name, windows
     config, (start, end) = replace(others(name), users_per_window=n_users), windows[window]
     models = fit_models(DATASET, DATASET.log.before(start), config.recall, start)
     users = sample_users(find_active_users(DATASET.log, start, end), n_users, BASE.seed)
-    users = add_later_moments(DATASET.log, users, start, end, BASE.seed)
+    users = training_moments(DATASET, users, (start, end), BASE.visits, BASE.seed)
     assert any(len(user.since) for user in users)
     sizes = Sizes(recall=recall.limit, coarse=20, fine=15)
     place = CHANNELS.index(RECALL_MODELS[name].channel)
