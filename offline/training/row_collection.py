@@ -26,7 +26,7 @@ from offline.training.past_requests import (
 from offline.training.rank_table import NO_POSITION, RankTable
 
 # Negatives of each group. All of them (about 700) rank no better and take four times as long.
-NEGATIVES_PER_GROUP = 150
+NEGATIVES_PER_GROUP = 100
 
 
 async def collect_rows(

@@ -31,7 +31,7 @@ class VisitConfig:
     """The visits that rankers learn from. The job chooses ``pause`` from the data."""
 
     pause: NotNegative = SESSION_LENGTH  # seconds without an event that end a visit; 0: no visits
-    moments: Whole = 3  # of the visits of one user in one window, at most; 0: no visits
+    moments: Whole = 4  # of the visits of one user in one window, at most; 0: no visits
 
 
 def choose_pause(log: Log) -> float:
@@ -135,10 +135,10 @@ def find_moments(own: Log, pause: float, reached: Sequence[int] = VISIT_EVENTS) 
     if not len(own):
         return []
     starts = [0, *(np.flatnonzero(np.diff(own.times) > pause) + 1).tolist(), len(own)]
-    found = {
+    numbers = {
         int(np.searchsorted(own.times, own.times[start + events], side="left"))
         for start, end in pairwise(starts)
         for events in reached
         if start + events < end
     }
-    return sorted(found)
+    return sorted(numbers)
