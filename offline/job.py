@@ -50,7 +50,13 @@ from offline.training.past_requests import (
 from offline.training.rank_table import RankTable
 from offline.training.rankers import TrainedRankers, TrainingSet
 from offline.training.row_collection import collect_rows, insert_logged_lists
-from offline.training.visits import VisitConfig, choose_pause, describe_visits, training_moments
+from offline.training.visits import (
+    VisitConfig,
+    choose_pause,
+    describe_visits,
+    has_visits,
+    training_moments,
+)
 
 
 @dataclass(slots=True)
@@ -252,14 +258,17 @@ def build_holdout(
             "No user liked a new item in the newest interactions, so the funnel cannot be "
             "evaluated. More interactions are needed."
         )
-    return Holdout(dataset, models, users, cut, funnel, config.seed)
+    pause = config.visits.pause if has_visits(config.visits, dataset.traits) else 0.0
+    return Holdout(dataset, models, users, cut, funnel, config.seed, pause)
 
 
 def evaluate_rankers(holdout: Holdout, rankers: Rankers) -> Evaluation:
     """Evaluate the real funnel with these rankers for the users of the holdout."""
     funnel = build_offline_funnel(holdout.models, holdout.funnel_config, rankers)
     return asyncio.run(
-        evaluate_funnel(funnel, holdout.models, holdout.dataset, holdout.users, holdout.seed)
+        evaluate_funnel(
+            funnel, holdout.models, holdout.dataset, holdout.users, holdout.seed, holdout.pause
+        )
     )
 
 

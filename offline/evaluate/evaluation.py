@@ -30,6 +30,7 @@ from offline.evaluate.policy_prices import diversity_trade_off, policy_prices
 from offline.evaluate.rowsets import RowSets
 from offline.evaluate.segments import ndcg_by_attribute, ndcg_by_history, recall_by_popularity
 from offline.evaluate.time_regimes import compare_time_regimes
+from offline.evaluate.visit_moments import evaluate_visits
 from offline.training.past_requests import ActiveUser
 
 SEGMENTED = ("funnel", *BASELINES)  # the methods that are shown by segment
@@ -48,10 +49,18 @@ class Evaluation:
     users: int
 
 
-async def evaluate_funnel(
-    funnel: Funnel, models: Models, dataset: Dataset, users: list[ActiveUser], seed: int
+async def evaluate_funnel(  # noqa: PLR0913, PLR0917 - the funnel, its data and how to evaluate
+    funnel: Funnel,
+    models: Models,
+    dataset: Dataset,
+    users: list[ActiveUser],
+    seed: int,
+    pause: float = 0.0,
 ) -> Evaluation:
-    """Evaluate the funnel, each channel alone and popularity on the same users and items."""
+    """Evaluate the funnel, each channel alone and popularity on the same users and items.
+
+    ``pause`` is the number of seconds without an event that end a visit; 0: there are no visits.
+    """
     answers = await collect_answers(funnel, dataset, users, seed)
     shown = evaluated_lists(funnel, answers.runs)
     relevant = answers.relevant
@@ -74,13 +83,17 @@ async def evaluate_funnel(
         cold=compare(cold) if len(cold) and len(warm) else None,
         attribution=attribute(trace, relevant.take(base), K),
         segments=_segments(models, answers, {method: lists[method] for method in SEGMENTED}),
-        sweeps=await _sweeps(models, answers, base, background),
+        sweeps=await _sweeps(models, answers, base, background, pause),
         users=len(users),
     )
 
 
 async def _sweeps(
-    models: Models, answers: FunnelAnswers, base: NDArray[np.intp], background: ItemBackground
+    models: Models,
+    answers: FunnelAnswers,
+    base: NDArray[np.intp],
+    background: ItemBackground,
+    pause: float,
 ) -> Sweeps:
     """Evaluate the funnel again under other conditions."""
     sample, everyone = answers.take(base).sample(MAX_SWEEP_USERS), answers.sample(MAX_SWEEP_USERS)
@@ -91,6 +104,7 @@ async def _sweeps(
         calibration=compute_calibrations(everyone),
         cold_curve=await new_user_curve(answers, models),
         regimes=await compare_time_regimes(everyone),
+        visits=await evaluate_visits(answers, pause),
     )
 
 

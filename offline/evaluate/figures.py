@@ -151,6 +151,27 @@ class TimeRegime(TypedDict):
     differences: dict[str, Interval]  # funnel - other method
 
 
+class StageNdcg(TypedDict):
+    """One stage at a moment of visits."""
+
+    stage: str  # "recall", "coarse", "fine"
+    ndcg: float  # NDCG@10 of the stage's own order
+    oracle_ndcg: float  # NDCG@10 of the best order of what the stage kept
+
+
+class VisitMoment(TypedDict):
+    """Requests within visits of the test window, after a number of events of the visit."""
+
+    group: str  # "warm": users with a history before the window; "cold"
+    events: int | None  # of the visit, before the request; None: all requests after the first
+    users: int
+    lists: int
+    methods: MetricFigures  # method -> NDCG@10 on what the user chose later, intervals by users
+    best_channel: str  # the channel with the highest mean on this line, chosen afterwards
+    differences: dict[str, Interval]  # ranking - other method
+    stages: list[StageNdcg]
+
+
 class Variant(TypedDict):
     """Another way to build the funnel."""
 
@@ -191,3 +212,4 @@ class Sweeps(TypedDict):
     cold_curve: list[NewUserPoint]
     calibration: list[Calibration]
     regimes: list[TimeRegime]
+    visits: list[VisitMoment]

@@ -44,6 +44,7 @@ class Holdout:
     cut: float  # unix seconds
     funnel_config: FunnelConfig
     seed: int
+    pause: float = 0.0  # seconds without an event that end a visit; 0: there are no visits
 
     @property
     def relevant(self) -> RowSets:

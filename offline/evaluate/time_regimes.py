@@ -47,12 +47,12 @@ async def compare_time_regimes(answers: FunnelAnswers) -> list[TimeRegime]:
     counters = sample.funnel.query_builder.counters
     shown = rerank_in_sequence(sample.funnel.reranker, sample.runs)
     lists = [
-        {"funnel": rows, **_popularity_lists(counters, run)}
+        {"funnel": rows, **popularity_lists(counters, run)}
         for rows, run in zip(shown, sample.runs, strict=True)
     ]
     at_cut = _regime("as of the cut", lists, sample.users, sample.seed)
     users = _at_own_moment(sample)
-    with _restored(counters):
+    with restored(counters):
         lists = await _lists_in_time_order(sample, users)
     return [at_cut, _regime("at their own moment", lists, users, sample.seed)]
 
@@ -68,12 +68,12 @@ async def _lists_in_time_order(
         counted_until = max(counted_until, user.at)
         request = Request(user_id, K, answers.seed, arrived=0.0, inline=user.since)
         run = await recommend_once(answers.funnel, request)
-        lists.append({"funnel": run.slate.pool.rows, **_popularity_lists(counters, run)})
+        lists.append({"funnel": run.slate.pool.rows, **popularity_lists(counters, run)})
     return lists
 
 
 @contextmanager
-def _restored(counters: PopularityCounters) -> Iterator[None]:
+def restored(counters: PopularityCounters) -> Iterator[None]:
     """Restore the counters at the end: every stage of the funnel holds this one object."""
     before = deepcopy(vars(counters))
     try:
@@ -95,7 +95,7 @@ def _at_own_moment(answers: FunnelAnswers) -> list[ActiveUser]:
     return sorted(moved, key=lambda user: user.at)
 
 
-def _popularity_lists(counters: PopularityCounters, run: FunnelRun) -> dict[str, Rows]:
+def popularity_lists(counters: PopularityCounters, run: FunnelRun) -> dict[str, Rows]:
     """Return the most liked items by now, by each half-life, that the user may be shown."""
     is_allowed = run.query.allows(np.arange(len(counters)))
     lists = {}

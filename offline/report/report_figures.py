@@ -141,6 +141,7 @@ def build_figures(
         cold_curve=sweeps["cold_curve"],
         calibration=sweeps["calibration"],
         regimes=sweeps["regimes"],
+        visits=sweeps["visits"],
         features=[
             FeatureFigure(name=name, gain=fine.columns.get(name, 0.0), meaning=meaning, group=group)
             for name, meaning, group in _meanings()

@@ -134,11 +134,15 @@ def find_moments(own: Log, pause: float, reached: Sequence[int] = VISIT_EVENTS) 
     """
     if not len(own):
         return []
-    starts = [0, *(np.flatnonzero(np.diff(own.times) > pause) + 1).tolist(), len(own)]
     numbers = {
         int(np.searchsorted(own.times, own.times[start + events], side="left"))
-        for start, end in pairwise(starts)
+        for start, end in pairwise(visit_starts(own, pause))
         for events in reached
         if start + events < end
     }
     return sorted(numbers)
+
+
+def visit_starts(own: Log, pause: float) -> list[int]:
+    """Return the number of events before each visit of one user, then the number of all events."""
+    return [0, *(np.flatnonzero(np.diff(own.times) > pause) + 1).tolist(), len(own)]

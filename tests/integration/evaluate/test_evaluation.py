@@ -28,6 +28,7 @@ from offline.training.past_requests import (
 )
 from tests.fakes import small_dataset
 
+PAUSE = 1e9  # seconds: the whole test window of a user is one visit
 METHODS = {"funnel", "ranking", "popularity", "recency_popularity", *CHANNELS}
 
 
@@ -45,7 +46,7 @@ def as_of_the_cut(cpu):
 async def evaluate_users(as_of_the_cut, users=None, models=None):
     dataset, cut_models, funnel, everyone = as_of_the_cut
     return await evaluate_funnel(
-        funnel, models or cut_models, dataset, everyone if users is None else users, 7
+        funnel, models or cut_models, dataset, everyone if users is None else users, 7, PAUSE
     )
 
 

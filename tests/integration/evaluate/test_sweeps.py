@@ -14,7 +14,7 @@ from app.recall.registry import CHANNELS
 from app.rerank.policies import SceneSettings
 from offline.data.dataset import Log
 from offline.data.split import split_by_time
-from offline.evaluate import attribution, calibration, new_user_curve, time_regimes
+from offline.evaluate import attribution, calibration, new_user_curve, time_regimes, visit_moments
 from offline.evaluate.calibration import calibration_error, calibration_points
 from offline.evaluate.comparison import ItemBackground
 from offline.evaluate.funnel_answers import (
@@ -301,6 +301,60 @@ async def test_a_user_with_nothing_left_to_choose_comes_at_the_cut(recorded):
     (moved, _, _), (stayed, _, _) = recorded.funnel.moments
     assert moved.now > CUT
     assert stayed.now == CUT
+
+
+# visits
+
+ONE_VISIT = 1e9  # seconds without an event: longer than the data
+
+
+async def test_requests_of_a_visit_know_the_events_before_and_no_later_ones(recorded):
+    moments = recorded.funnel.moments
+    await visit_moments.evaluate_visits(recorded, ONE_VISIT)
+    assert len(moments) > 50
+    assert [now for _, _, now in moments] == sorted(now for _, _, now in moments)
+    window = DATASET.log.between(CUT, np.inf)
+    names = DATASET.users.names(np.arange(len(DATASET.users)))
+    by_user = dict(zip(names, range(len(names)), strict=True))
+    events_by_user: dict[int, set[int]] = {}
+    for query, _, now in moments:
+        user = by_user[query.user]
+        own = window.take(np.flatnonzero(window.users == user))
+        since = int((query.history.times >= CUT).sum())
+        assert query.history.rows[:since].tolist() == own.items[:since][::-1].tolist()
+        assert now <= own.times[since]
+        events_by_user.setdefault(user, set()).add(since)
+    assert set.union(*events_by_user.values()) >= {0, 1, 2, 5}
+    assert all(min(events) == 0 for events in events_by_user.values())
+
+
+async def test_each_line_of_visits_has_its_own_users_and_both_groups(answers):
+    lines = await visit_moments.evaluate_visits(answers, ONE_VISIT)
+    assert {line["group"] for line in lines} == {"warm", "cold"}
+    for group in ("warm", "cold"):
+        own = [line for line in lines if line["group"] == group]
+        *by_events, later = own
+        assert [line["events"] for line in by_events][:3] == [0, 1, 2]
+        assert later["events"] is None
+        assert later["lists"] == sum(line["lists"] for line in by_events[1:])
+        for name in ("funnel", "ranking", "recency_popularity", *CHANNELS):
+            parts = [line["methods"][name]["mean"] * line["lists"] for line in by_events[1:]]
+            mean = sum(parts) / later["lists"]
+            assert later["methods"][name]["mean"] == pytest.approx(mean)
+        for line in own:
+            best = line["methods"][line["best_channel"]]["mean"]
+            assert best == max(line["methods"][name]["mean"] for name in CHANNELS)
+            recall, coarse, fine = (stage["oracle_ndcg"] for stage in line["stages"])
+            assert recall >= coarse >= fine >= line["stages"][2]["ndcg"]
+
+
+async def test_visits_leave_the_counters_as_they_were_and_need_a_pause(answers):
+    live = answers.funnel.query_builder.counters
+    before = live.now, live.liked.copy()
+    assert await visit_moments.evaluate_visits(answers, ONE_VISIT)
+    assert live.now == before[0]
+    assert np.array_equal(live.liked, before[1])
+    assert await visit_moments.evaluate_visits(answers, 0.0) == []
 
 
 # calibration

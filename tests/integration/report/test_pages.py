@@ -57,6 +57,7 @@ def test_every_figure_is_on_the_page(page):
         *(word for term in METRICS.values() for word in term),
         *("without diversity", "+0.006", "+2.0%", "0.05, served", "at their own moment", "47.0%"),
         *("none: scores are for order only", "not recalled", "others were preferred", "1.2 MB"),
+        *("In the middle of a visit", "1 and more", "0.188", "0.812"),
         *("Relevant items among them", "sex: f (", "Best channel alone", "crowd", "feature_24"),
         *("recall.ease", "half_life 30 d", "half_life none", "the default", "+0.040"),
         "It clearly loses for new users after 3, 5 events",
@@ -92,7 +93,15 @@ def test_what_the_data_did_not_allow_is_left_out(figures):
     for metrics in figures["methods"].values():
         metrics["diversity@10"] = metrics["diversity@20"] = NOTHING
     del figures["methods"]["recency_popularity"], figures["differences"]["recency_popularity"]
-    for name in ("reach", "policies", "trade_off", "cold_curve", "calibration", "regimes"):
+    for name in (
+        "reach",
+        "policies",
+        "trade_off",
+        "cold_curve",
+        "calibration",
+        "regimes",
+        "visits",
+    ):
         figures[name] = []
     figures["notes"], figures["features"], figures["coarse"] = [], [], []
     for name in ("history", "popularity", "attributes"):
@@ -100,7 +109,14 @@ def test_what_the_data_did_not_allow_is_left_out(figures):
     page = Page(render(figures))
     assert "n/a" in page.words
     assert "Recent popularity" not in page.text.split("Glossary")[0]
-    for words in ("policies", "new user is served", "in service", "probabilities?", "With more"):
+    for words in (
+        "policies",
+        "new user is served",
+        "in service",
+        "probabilities?",
+        "With more",
+        "of a visit",
+    ):
         assert words not in page.text, words
     assert all(link[1:] in page.ids or not link.startswith("#") for link in page.links)
     assert page.text.count("A simpler list was better on average in none of the groups") == 2
