@@ -29,7 +29,8 @@ class BundleError(Exception):
 
 
 CheckOutcome: TypeAlias = Literal["passed", "failed", "unclear", "skipped"]
-UserGroup: TypeAlias = Literal["warm", "cold"]  # with or without a history at the test's start
+# With or without a history at the test's start, at its start or in the middle of a visit.
+UserGroup: TypeAlias = Literal["warm", "cold", "warm_visit", "cold_visit"]
 
 
 class FileRecord(BaseModel):

@@ -5,6 +5,7 @@ lies below 0 and the mean lies below the margin. A bundle that is worse in the m
 and its check says so. A first bundle is refused only if it is worse than popularity.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,14 +19,20 @@ from app.recall.registry import CHANNELS
 from offline.evaluate.baselines import BASELINES
 from offline.evaluate.comparison import RANKING
 from offline.evaluate.evaluation import Evaluation
-from offline.evaluate.figures import HEADLINE, Comparison, Interval
+from offline.evaluate.figures import HEADLINE, Comparison, Interval, VisitMoment
 from offline.evaluate.holdout import Holdout, ProductionBundle, read_production_bundle
 from offline.evaluate.intervals import Bootstrap, is_clear
 from offline.evaluate.metrics import user_ndcg
 
 IN_SERVICE = "in service"
 BEST_CHANNEL = "best channel, {}"
-GROUP_LABELS = {"warm": "users with a history", "cold": "users without a history"}
+GROUP_LABELS = {
+    "warm": "users with a history",
+    "cold": "users without a history",
+    "warm_visit": "users with a history in the middle of a visit",
+    "cold_visit": "users without a history in the middle of a visit",
+}
+VISIT_GROUPS: Mapping[str, UserGroup] = {"warm": "warm_visit", "cold": "cold_visit"}
 BASELINE_LABELS = {
     "popularity": "popularity",
     "recency_popularity": "recent popularity",
@@ -61,12 +68,18 @@ def run_gate(
     production = read_production_bundle(out, holdout)
     if production:
         checks += check_production(holdout, rankers, production, config)
-    # Nothing in service is worse than lists that are worse than those of one channel.
+    # Nothing in service is worse than lists that are worse than those of one channel. Within visits
+    # the bundle in service is not evaluated, so its lists may be worse still.
+    visits = check_visits(evaluation.sweeps["visits"], config)
     refusing = [check for check in checks if production or check.baseline in BASELINES]
+    refusing += [check for check in visits if check.baseline in BASELINES]
     is_failed = any(check.outcome == "failed" for check in refusing)
     verdict = ("forced" if config.force else "refused") if is_failed else "passed"
     return GateResult(
-        verdict=verdict, margin=config.margin, min_users=config.min_users, checks=checks
+        verdict=verdict,
+        margin=config.margin,
+        min_users=config.min_users,
+        checks=[*checks, *visits],
     )
 
 
@@ -106,6 +119,27 @@ def check_comparison(
         )
         for name, method in baselines.items()
     ]
+
+
+def check_visits(moments: list[VisitMoment], config: GateConfig) -> list[GateCheck]:
+    """Check that lists after the first event of a visit are not worse than simple ones."""
+    checks = []
+    for moment in moments:
+        if moment["events"] is not None:
+            continue
+        means = {name: one["mean"] or 0.0 for name, one in moment["methods"].items()}
+        best = moment["best_channel"]
+        for name, method in [*((one, one) for one in BASELINES), (BEST_CHANNEL.format(best), best)]:
+            comparison = BaselineComparison(
+                name,
+                VISIT_GROUPS[moment["group"]],
+                moment["users"],
+                (means[RANKING], means[method]),
+                moment["differences"][method],
+                config.margin if method == best else 0.0,
+            )
+            checks.append(build_check(comparison, config.min_users))
+    return checks
 
 
 def check_production(

@@ -34,6 +34,7 @@ from offline.evaluate.gate import (
     build_check,
     check_baselines,
     check_production,
+    check_visits,
     gate_remarks,
     refusal_message,
     run_gate,
@@ -42,6 +43,7 @@ from offline.evaluate.holdout import ProductionBundle, leak_caveat, read_product
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
 from tests.bundles import edit_manifest
+from tests.figures import around, visit_moment
 from tests.integration.training.constant_ranker import installed
 from tests.serving import QUICK
 
@@ -279,7 +281,7 @@ def test_a_corrupt_bundle_in_service_does_not_stop_a_new_one(holdout, good, out)
 
 
 def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good, bad, trained):
-    evaluation = SimpleNamespace(warm=compared(funnel=4), cold=None)
+    evaluation = SimpleNamespace(warm=compared(funnel=4), cold=None, sweeps={"visits": []})
     verdicts = [
         run_gate(evaluation, short, rankers, trained, GateConfig(force=force)).verdict
         for rankers, force in ((good, False), (bad, False), (bad, True), (good, True))
@@ -291,11 +293,49 @@ def test_the_verdict_is_refused_or_forced_as_soon_as_one_check_fails(short, good
 def test_a_first_bundle_is_refused_only_if_popularity_is_better(
     rival, verdict, short, good, tmp_path
 ):
-    evaluation = SimpleNamespace(warm=compared(**{"funnel": 3, rival: 4}), cold=None)
+    warm = compared(**{"funnel": 3, rival: 4})
+    evaluation = SimpleNamespace(warm=warm, cold=None, sweeps={"visits": []})
     gate = run_gate(evaluation, short, good, tmp_path, GateConfig())
     assert gate.verdict == verdict
     assert any(check.outcome == "failed" for check in gate.checks)
     assert any("is clearly worse than" in remark for remark in gate_remarks(gate))
+
+
+def visits(better, users=60):
+    """All requests after the first of visits; only the method ``better`` than the ranking is."""
+    moment = visit_moment("warm", None, 0.1) | {"users": users, "best_channel": "trending"}
+    moment["methods"] |= {"trending": around(0.2), better: around(0.4)}
+    moment["differences"] |= {"trending": around(0.1), better: around(-0.1)}
+    return [visit_moment("warm", 0, -0.5), moment]
+
+
+@pytest.mark.parametrize(
+    ("better", "outcome"),
+    [("recency_popularity", "failed"), ("trending", "failed"), ("", "passed")],
+)
+def test_lists_within_visits_are_compared_with_popularity_and_the_best_channel(better, outcome):
+    checks = check_visits(visits(better), CONFIG)
+    assert {one.users for one in checks} == {"warm_visit"}
+    baselines = ["popularity", "recency_popularity", "best channel, trending"]
+    assert [one.baseline for one in checks] == baselines
+    worse = [one.outcome for one in checks if better and better in one.baseline]
+    assert worse == [outcome] * bool(better)
+    assert [one.outcome for one in checks].count("passed") == 3 - len(worse)
+    assert "in the middle of a visit" in checks[0].explanation
+    assert {one.outcome for one in check_visits(visits(better, users=20), CONFIG)} == {"skipped"}
+
+
+@pytest.mark.parametrize(
+    ("better", "verdict"), [("recency_popularity", "refused"), ("trending", "passed")]
+)
+def test_lists_within_visits_refuse_a_bundle_only_if_popularity_is_better(
+    better, verdict, short, good, trained
+):
+    sweeps = {"visits": visits(better)}
+    evaluation = SimpleNamespace(warm=compared(funnel=4), cold=None, sweeps=sweeps)
+    gate = run_gate(evaluation, short, good, trained, GateConfig())
+    assert gate.verdict == verdict
+    assert "failed" in {one.outcome for one in gate.checks}
 
 
 def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
