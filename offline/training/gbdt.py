@@ -1,4 +1,4 @@
-"""Fit the fine ranker: pointwise and listwise trees, each grown from a linear model."""
+"""Fit the fine ranker: pointwise and listwise trees, grown from linear models or from nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,7 @@ from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
-from offline.training.linear import fit_base_models
+from offline.training.linear import fit_base_models, zero_model
 from offline.training.rank_table import RankTable, concatenate_weighted
 from offline.training.rankers import RankConfig
 
@@ -21,6 +21,8 @@ def fit_pointwise_listwise(
     windows: list[RankTable], config: RankConfig, seed: int
 ) -> PointwiseListwiseBlend:
     """Fit two linear models on all windows, and grow trees from their scores.
+
+    Listwise trees grow from nothing if ``config.listnet_start`` is false.
 
     Pointwise trees lower the log loss, listwise ones are lambdarank (Burges, 2010). Where rows
     have positions both are lambdarank, the only objective that corrects for them.
@@ -39,13 +41,13 @@ def fit_pointwise_listwise(
         )
     rounds = max(_choose_rounds(windows, config, seed), config.least_rounds)
     table = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
-    bases = fit_base_models(table, config.start_strength, config.start_penalty, seed)
+    bases = _fit_starts(table, config, seed)
     seeds = range(seed, seed + config.boosters)
 
     def grow(base: Logistic, objective: str) -> GradientBoosting:
-        """Grow as many boosters as configured from one linear model, each with its own seed."""
+        """Grow as many boosters as configured from one start, each with its own seed."""
         data = _lightgbm_data(table, base, objective)
-        parameters = (_parameters(config, one) | {"objective": objective} for one in seeds)
+        parameters = (_parameters(config, one, objective) for one in seeds)
         return GradientBoosting.of(
             base, *(lightgbm.train(each, data, rounds) for each in parameters)
         )
@@ -69,9 +71,9 @@ def _ndcg_curve(
     """Return the NDCG@10 on a later window after each listwise tree, (rounds,)."""
     results: dict[str, dict[str, list[float]]] = {}
     earlier = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
-    _, base = fit_base_models(earlier, config.start_strength, config.start_penalty, seed)
+    _, base = _fit_starts(earlier, config, seed)
     lightgbm.train(
-        _parameters(config, seed),
+        _parameters(config, seed, LAMBDARANK),
         _lightgbm_data(earlier, base, LAMBDARANK),
         config.rounds,
         valid_sets=[_lightgbm_data(held_out, base, LAMBDARANK)],
@@ -79,6 +81,12 @@ def _ndcg_curve(
         callbacks=[lightgbm.record_evaluation(results)],
     )
     return results["later"]["ndcg@10"]
+
+
+def _fit_starts(table: RankTable, config: RankConfig, seed: int) -> tuple[Logistic, Logistic]:
+    """Fit the models from which pointwise and listwise trees begin."""
+    pointwise, listwise = fit_base_models(table, config.start_strength, config.start_penalty, seed)
+    return pointwise, listwise if config.listnet_start else zero_model()
 
 
 def _lightgbm_data(table: RankTable, base: Logistic, objective: str) -> lightgbm.Dataset:
@@ -94,9 +102,9 @@ def _lightgbm_data(table: RankTable, base: Logistic, objective: str) -> lightgbm
     )
 
 
-def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
+def _parameters(config: RankConfig, seed: int, objective: str) -> dict[str, object]:
     return {
-        "objective": LAMBDARANK,
+        "objective": objective,
         "metric": "ndcg",
         "eval_at": [10],
         "learning_rate": config.learning_rate,
@@ -106,7 +114,8 @@ def _parameters(config: RankConfig, seed: int) -> dict[str, object]:
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 5.0,
-        "extra_trees": config.extra_trees,
+        # Trees that begin from nothing have to find exact split points themselves.
+        "extra_trees": config.extra_trees and (config.listnet_start or objective == BINARY),
         "lambdarank_truncation_level": config.truncation,
         "monotone_constraints": [
             int(config.monotone and name in RISING_COLUMNS) for name in column_names(FINE_VIEW)

@@ -31,7 +31,7 @@ class VisitConfig:
     """The visits that rankers learn from. The job chooses ``pause`` from the data."""
 
     pause: NotNegative = SESSION_LENGTH  # seconds without an event that end a visit; 0: no visits
-    moments: Whole = 4  # of the visits of one user in one window, at most; 0: no visits
+    moments: Whole = 3  # of the visits of one user in one window, at most; 0: no visits
 
 
 def choose_pause(log: Log) -> float:
