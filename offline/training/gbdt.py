@@ -1,4 +1,4 @@
-"""Fit the fine ranker: pointwise and listwise trees, grown from linear models or from nothing."""
+"""Fit the fine ranker: pointwise and listwise trees, each grown from a linear model."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +10,7 @@ from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
-from offline.training.linear import fit_base_models, zero_model
+from offline.training.linear import fit_base_models
 from offline.training.rank_table import RankTable, concatenate_weighted
 from offline.training.rankers import RankConfig
 
@@ -21,8 +21,6 @@ def fit_pointwise_listwise(
     windows: list[RankTable], config: RankConfig, seed: int
 ) -> PointwiseListwiseBlend:
     """Fit two linear models on all windows, and grow trees from their scores.
-
-    Listwise trees grow from nothing if ``config.listnet_start`` is false.
 
     Pointwise trees lower the log loss, listwise ones are lambdarank (Burges, 2010). Where rows
     have positions both are lambdarank, the only objective that corrects for them.
@@ -41,11 +39,11 @@ def fit_pointwise_listwise(
         )
     rounds = max(_choose_rounds(windows, config, seed), config.least_rounds)
     table = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
-    bases = _fit_starts(table, config, seed)
+    bases = fit_base_models(table, config, seed)
     seeds = range(seed, seed + config.boosters)
 
     def grow(base: Logistic, objective: str) -> GradientBoosting:
-        """Grow as many boosters as configured from one start, each with its own seed."""
+        """Grow as many boosters as configured from one linear model, each with its own seed."""
         data = _lightgbm_data(table, base, objective)
         parameters = (_parameters(config, one, objective) for one in seeds)
         return GradientBoosting.of(
@@ -71,7 +69,7 @@ def _ndcg_curve(
     """Return the NDCG@10 on a later window after each listwise tree, (rounds,)."""
     results: dict[str, dict[str, list[float]]] = {}
     earlier = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
-    _, base = _fit_starts(earlier, config, seed)
+    _, base = fit_base_models(earlier, config, seed)
     lightgbm.train(
         _parameters(config, seed, LAMBDARANK),
         _lightgbm_data(earlier, base, LAMBDARANK),
@@ -81,12 +79,6 @@ def _ndcg_curve(
         callbacks=[lightgbm.record_evaluation(results)],
     )
     return results["later"]["ndcg@10"]
-
-
-def _fit_starts(table: RankTable, config: RankConfig, seed: int) -> tuple[Logistic, Logistic]:
-    """Fit the models from which pointwise and listwise trees begin."""
-    pointwise, listwise = fit_base_models(table, config.start_strength, config.start_penalty, seed)
-    return pointwise, listwise if config.listnet_start else zero_model()
 
 
 def _lightgbm_data(table: RankTable, base: Logistic, objective: str) -> lightgbm.Dataset:
@@ -114,8 +106,7 @@ def _parameters(config: RankConfig, seed: int, objective: str) -> dict[str, obje
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "lambda_l2": 5.0,
-        # Trees that begin from nothing have to find exact split points themselves.
-        "extra_trees": config.extra_trees and (config.listnet_start or objective == BINARY),
+        "extra_trees": config.extra_trees,
         "lambdarank_truncation_level": config.truncation,
         "monotone_constraints": [
             int(config.monotone and name in RISING_COLUMNS) for name in column_names(FINE_VIEW)

@@ -74,24 +74,26 @@ def compute_relative_ranks(
     return np.asarray(rank_within_groups(groups, scores) / np.repeat(groups, groups))
 
 
-def fit_base_models(
-    table: RankTable, strength: float, penalty: float, seed: int
-) -> tuple[Logistic, Logistic]:
+def fit_base_models(table: RankTable, config: RankConfig, seed: int) -> tuple[Logistic, Logistic]:
     """Fit the models from which pointwise and listwise trees begin, on a sample of many groups.
 
     Neither model knows the effect of a position: where a table also has recalled rows, its logged
-    rows are left out. The listwise model is ListNet with the L2 ``penalty``. The pointwise model
-    is the mean of that and of a logistic regression (``strength``: inverse of L2). Its intercept
-    makes the mean probability equal to the share of positive rows.
+    rows are left out. The listwise model is ListNet with the L2 ``start_penalty``. The pointwise
+    model is the mean of that and of a logistic regression (``start_strength``). Its intercept makes
+    the mean probability equal to the share of positive rows. If ``listnet_start`` is false,
+    listwise trees begin from the logistic regression.
     """
     table = sample_groups(table.without_logged(), seed)
     is_positive = table.labels > 0
     if is_positive.all() or not is_positive.any():
         return zero_model(), zero_model()
-    logistic = fit_logistic(table.features, is_positive, strength, counts=table.weights)
-    listwise = fit_listwise(table, logistic, penalty)
+    logistic = fit_logistic(
+        table.features, is_positive, config.start_strength, counts=table.weights
+    )
+    listwise = fit_listwise(table, logistic, config.start_penalty)
     mean = replace(logistic, weights=(logistic.weights + listwise.weights) / np.float32(2))
-    return calibrate(mean, table.features, float(is_positive.mean())), listwise
+    pointwise = calibrate(mean, table.features, float(is_positive.mean()))
+    return pointwise, listwise if config.listnet_start else logistic
 
 
 def sample_groups(table: RankTable, seed: int) -> RankTable:

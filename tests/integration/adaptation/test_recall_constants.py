@@ -177,6 +177,24 @@ def test_a_training_names_what_it_chose_and_keeps_it(trained_on_purchases):
     assert "recall.ease half_life 30 d -> half_life none" in printed
 
 
+@pytest.mark.parametrize(("pause", "visits"), [(60.0, True), (7 * 86_400.0, False)])
+def test_data_with_visits_choose_a_pause_and_listwise_trees_without_a_start(cpu, pause, visits):
+    data, config = dataset(changing=False), JobConfig()
+    order = np.argsort(data.log.users, kind="stable")
+    times = np.empty(len(order))
+    times[order] = pause * np.arange(len(order))
+    by_time = np.argsort(times)
+    log = replace(data.log.take(by_time), times=times[by_time])
+    data = replace(data, log=log)
+    split = replace(split_by_time(log), windows=())  # no constants of recall are tried
+    adapted, choices = adapt_config(data, split, config, cpu)
+    assert choices == []
+    assert bool(adapted.visits.pause) == visits
+    assert adapted.rank.listnet_start != visits
+    own = replace(config, visits=replace(config.visits, moments=2))
+    assert adapt_config(data, split, own, cpu) == (own, [])
+
+
 def test_without_adaptation_the_configuration_is_that_of_the_file(cpu):
     data, config = dataset(changing=False), JobConfig(adapt=False)
     assert adapt_config(data, split_by_time(data.log), config, cpu) == (config, [])

@@ -73,6 +73,21 @@ def test_no_fewer_trees_are_kept_than_asked_for():
     )
 
 
+def test_listwise_trees_can_begin_from_log_odds_and_pointwise_ones_stay_as_they_are():
+    windows = [table(0)]  # none is held out, so that the number of trees is the same
+    listnet, log_odds = (
+        fit_pointwise_listwise(windows, replace(CONFIG, listnet_start=one), 0)
+        for one in (True, False)
+    )
+    starts = [model.listwise.base.weights for model in (listnet, log_odds)]
+    mean = (starts[0] + starts[1]) / 2
+    assert not np.allclose(starts[0], starts[1])
+    assert log_odds.pointwise.base.weights == pytest.approx(mean, abs=1e-6)
+    assert log_odds.pointwise.to_text() == listnet.pointwise.to_text()
+    features = table(3).features
+    assert not np.array_equal(log_odds.score(features), listnet.score(features))
+
+
 def test_windows_without_rows_do_no_harm():
     nothing = table(0).take(np.empty(0, np.intp))
     one = fit_pointwise_listwise([nothing, table(0), nothing, table(1), nothing], CONFIG, 0)
