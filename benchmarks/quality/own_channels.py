@@ -15,7 +15,7 @@ resampled by window and list.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import process_time
 from typing import Annotated, Any
@@ -30,6 +30,7 @@ from app.bundle.manifest import GateCheck, UserGroup
 from app.cpu import Cpu
 from app.recall.registry import CHANNELS
 from app.rerank.seen import seen_rules
+from benchmarks.quality.channel_figures import BEST_CHANNEL, OwnChannels, WindowFigures
 from benchmarks.quality.funnel_lists import build_active_users
 from benchmarks.quality.result_file import write_result
 from benchmarks.quality.windows import BenchmarkWindow, selection_windows, test_windows
@@ -40,7 +41,7 @@ from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.baselines import BASELINES
 from offline.evaluate.comparison import RANKING, REFERENCE
-from offline.evaluate.figures import HEADLINE, Comparison, ConstantChoice, Difference
+from offline.evaluate.figures import HEADLINE
 from offline.evaluate.funnel_answers import (
     collect_answers,
     evaluated_lists,
@@ -49,7 +50,6 @@ from offline.evaluate.funnel_answers import (
     ranked_lists,
 )
 from offline.evaluate.gate import check_comparison
-from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import MAX_K, K, user_ndcg
 from offline.job import PhaseTimer, adapt_config, fit_rankers, funnel_config
 from offline.models.registry import fit_models
@@ -63,7 +63,6 @@ from offline.training.past_requests import (
 TRAININGS = "0.6,0.8"  # shares of the interactions that rankers are trained on
 WINDOWS = 4  # of each training, until the next one
 WIDTH = 0.05  # share of the interactions in each window
-BEST_CHANNEL = "best channel"
 DEFAULT_CONSTANTS = "default constants"  # the funnel without exploration and without the choice
 RESULTS = Path(__file__).parent / "results"
 COMPARED = (BEST_CHANNEL, *BASELINES)
@@ -78,84 +77,6 @@ class WindowTask:
     past: Dataset  # its log ends at the start
     cut: float  # unix seconds
     users: list[ActiveUser]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WindowFigures:
-    """NDCG@10 of every method for the users of one window, (u,) each."""
-
-    name: str
-    users: NDArray[np.int64]  # user rows
-    is_warm: NDArray[np.bool_]
-    lists: NDArray[np.int64]  # (u,) equal numbers: equal lists, without exploration
-    ndcg: dict[str, NDArray[np.float64]]
-
-    def channel_totals(self, *, warm: bool) -> NDArray[np.float64]:
-        """Return the sum of each channel's NDCG@10 over the users of one group, (c,)."""
-        return np.array([self.ndcg[name][self.is_warm == warm].sum() for name in CHANNELS])
-
-
-@dataclass(slots=True, eq=False)
-class OwnChannels:
-    """Collects the windows of one data set."""
-
-    windows: list[WindowFigures] = field(default_factory=list)
-    constants: list[list[ConstantChoice]] = field(default_factory=list)  # of each training
-    totals: dict[bool, NDArray[np.float64]] = field(default_factory=dict)  # is warm -> (c,)
-    chosen: list[dict[str, str]] = field(default_factory=list)  # of each window, by group
-
-    def learn(self, figures: WindowFigures) -> None:
-        """Count the channels of a window, for the choice in later ones."""
-        for warm in (True, False):
-            total = self.totals.get(warm, np.zeros(len(CHANNELS)))
-            self.totals[warm] = total + figures.channel_totals(warm=warm)
-
-    def add(self, figures: WindowFigures) -> None:
-        """Add a test window, with the channels that earlier windows chose."""
-        warm, cold = (list(CHANNELS)[int(self.totals[group].argmax())] for group in (True, False))
-        best = np.where(figures.is_warm, figures.ndcg[warm], figures.ndcg[cold])
-        self.chosen.append({"warm": warm, "cold": cold})
-        self.windows.append(replace(figures, ndcg=figures.ndcg | {BEST_CHANNEL: best}))
-        self.learn(figures)
-
-    def compare(self, *, warm: bool, seed: int) -> Comparison | None:
-        """Pool the windows, and compare the funnel with and without exploration with the rest."""
-        chosen = [figures.is_warm == warm for figures in self.windows]
-        if not any(members.any() for members in chosen):
-            return None
-        methods = list(self.windows[0].ndcg)
-        columns = np.concatenate(
-            [
-                np.stack([figures.ndcg[method][members] for method in methods], axis=1)
-                for figures, members in zip(self.windows, chosen, strict=True)
-            ]
-        )
-        clusters = np.concatenate(
-            [
-                figures.users[members] if warm else (figures.lists[members] << 8) + number
-                for number, (figures, members) in enumerate(zip(self.windows, chosen, strict=True))
-            ]
-        )
-        drawn = Bootstrap.of(columns, seed, user_ids=clusters)
-
-        def differences(reference: str) -> dict[str, Difference]:
-            at = methods.index(reference)
-            return {
-                method: Difference(
-                    difference=drawn.difference(at, other), ratio=drawn.ratio(at, other)
-                )
-                for other, method in enumerate(methods)
-                if method != reference
-            }
-
-        return Comparison(
-            evaluated_users=len(columns),
-            methods={method: {HEADLINE: drawn.mean(at)} for at, method in enumerate(methods)},
-            differences={
-                method: {HEADLINE: figure} for method, figure in differences(REFERENCE).items()
-            },
-            ranking_differences=differences(RANKING),
-        )
 
 
 def measure(
