@@ -277,7 +277,7 @@ async def test_impressions_wait_for_a_server_that_is_down(store):
 async def test_acknowledged_events_survive_a_killed_server_and_are_known_again(tmp_path):
     with embedded_server(tmp_path) as url:
         async with Store.connect(url, timeout=0.5) as store:
-            batch = [event(n, timestamp=float(n)) for n in range(100)]
+            batch = [event(n, user="u", timestamp=float(n)) for n in range(100)]
             await append_events(store, "t", batch)
             os.kill(await server_pid(store), signal.SIGKILL)
             await answers_again(store)
