@@ -21,7 +21,7 @@ from loadtest.service import run_service
 from loadtest.traffic import HttpCall
 
 OK = 200
-LIGHT_PAUSE = 0.05  # seconds between two requests of the light client
+LIGHT_PAUSE = 0.05  # seconds between two requests of the light client, and after a refusal
 KEYS = {"heavy": "heavy-key-of-the-load-test-000001", "light": "light-key-of-the-load-test-000002"}
 SETTINGS = {
     "RECFUNNEL_API_KEYS": ";".join(f"{name} read,write {key}" for name, key in KEYS.items())
@@ -57,7 +57,7 @@ async def measure(url: str, connections: int, seconds: float) -> FairnessResult:
                 status = (await client.send(call)).status
             statuses[status] += 1
             n += 1
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause if status == OK else LIGHT_PAUSE)
         client.close()
 
     await asyncio.gather(
