@@ -14,6 +14,7 @@ import numpy as np
 from app.artifacts import DAY, HALF_LIVES
 from app.contracts import Proposal, Request, Rows
 from app.funnel import FunnelRun
+from app.query_builder import QueryBuilder
 from app.state.counters import PopularityCounters
 from offline.evaluate.comparison import compare_ndcg
 from offline.evaluate.figures import TimeRegime
@@ -44,15 +45,15 @@ MAX_USERS = 400
 async def compare_time_regimes(answers: FunnelAnswers) -> list[TimeRegime]:
     """Evaluate funnel and popularity lists in both regimes, for the same users."""
     sample = answers.sample(MAX_USERS)
-    counters = sample.funnel.query_builder.counters
+    query_builder = sample.funnel.query_builder
     shown = rerank_in_sequence(sample.funnel.reranker, sample.runs)
     lists = [
-        {"funnel": rows, **popularity_lists(counters, run)}
+        {"funnel": rows, **popularity_lists(query_builder, run)}
         for rows, run in zip(shown, sample.runs, strict=True)
     ]
     at_cut = _regime("as of the cut", lists, sample.users, sample.seed)
     users = _at_own_moment(sample)
-    with restored(counters):
+    with restored(query_builder.counters):
         lists = await _lists_in_time_order(sample, users)
     return [at_cut, _regime("at their own moment", lists, users, sample.seed)]
 
@@ -68,7 +69,7 @@ async def _lists_in_time_order(
         counted_until = max(counted_until, user.at)
         request = Request(user_id, K, answers.seed, arrived=0.0, inline=user.since)
         run = await recommend_once(answers.funnel, request)
-        lists.append({"funnel": run.slate.pool.rows, **popularity_lists(counters, run)})
+        lists.append({"funnel": run.slate.pool.rows, **popularity_lists(query_builder, run)})
     return lists
 
 
@@ -95,12 +96,13 @@ def _at_own_moment(answers: FunnelAnswers) -> list[ActiveUser]:
     return sorted(moved, key=lambda user: user.at)
 
 
-def popularity_lists(counters: PopularityCounters, run: FunnelRun) -> dict[str, Rows]:
+def popularity_lists(query_builder: QueryBuilder, run: FunnelRun) -> dict[str, Rows]:
     """Return the most liked items by now, by each half-life, that the user may be shown."""
-    is_allowed = run.query.allows(np.arange(len(counters)))
+    counters, available = query_builder.counters, query_builder.models.catalogue.available
+    is_allowed = available & run.query.allows(np.arange(len(available)))
     lists = {}
     for name, half_life in POPULARITY_HALF_LIVES.items():
-        liked = counters.liked[HALF_LIVES.index(half_life)]
+        liked = counters.liked[HALF_LIVES.index(half_life), : len(available)]
         rows = np.flatnonzero(is_allowed & (liked > 0))
         lists[name] = Proposal.best(rows, liked[rows].astype(np.float32), K).rows
     return lists

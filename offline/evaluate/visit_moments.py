@@ -92,6 +92,7 @@ async def _answer_each(
 ) -> AsyncIterator[VisitAnswer]:
     """Compute the lists of each request. The counters move on with the requests."""
     query_builder, counters = answers.funnel.query_builder, answers.funnel.query_builder.counters
+    available = query_builder.models.catalogue.available
     counted_until = counters.now
     names = user_ids(answers.dataset, [one.user for one in requests])
     for name, one in zip(names, requests, strict=True):
@@ -99,11 +100,12 @@ async def _answer_each(
         counted_until = max(counted_until, one.user.at)
         request = Request(name, K, answers.seed, arrived=0.0, inline=one.user.since)
         run = await recommend_once(answers.funnel, request)
+        proposed = zip(CHANNELS, (one.rows for one in run.proposals), strict=False)
         lists = {
             REFERENCE: run.slate.pool.rows,
             RANKING: ranked_lists(answers.funnel, [run], K)[0],
-            **popularity_lists(counters, run),
-            **{name: run.proposals[column].rows[:K] for column, name in enumerate(CHANNELS)},
+            **popularity_lists(query_builder, run),
+            **{name: shown[available[shown]][:K] for name, shown in proposed},
         }
         stages = {"recall": run.merged.rows, "coarse": run.coarse.rows, "fine": run.fine.rows}
         yield replace(one, lists=lists, stages=stages)
