@@ -56,7 +56,7 @@ class AccessControl:
 
     It is the first middleware, so it holds for every path: ``/metrics``, ``/docs`` and paths that
     do not exist. Without configured keys everyone may do everything; the service then listens on
-    the loopback only. What an admin does is logged by ``recfunnel.audit``.
+    the loopback only. What needs an admin is logged by ``recfunnel.audit``, refusals too.
     """
 
     def __init__(self, app: ASGIApp, keys: KeyRing, metrics: Metrics) -> None:
@@ -81,14 +81,15 @@ class AccessControl:
         if key is None:
             self._metrics.count("requests_refused", "no_key" if not presented else "bad_key")
             await (KEY_UNKNOWN if presented else KEY_NEEDED)(scope, receive, send)
-        elif not key.allows(role):
+            return
+        if role == "admin":
+            send = log_status(key.name, method, path, send)
+        if not key.allows(role):
             self._metrics.count("requests_refused", "role")
             refusal = error_response(403, f"this needs a key with the role {role}")
             await refusal(scope, receive, send)
         else:
             scope["caller"] = Caller(key)
-            if role == "admin":
-                send = log_status(key.name, method, path, send)
             await self._app(scope, receive, send)
 
 
@@ -103,11 +104,12 @@ def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 def log_status(name: str, method: str, path: str, send: Send) -> Send:
-    """Return ``send`` that also logs who did what, and how it ended."""
+    """Return ``send`` that also logs who did what, and how it ended: one line, whatever is sent."""
+    shown = path if path.isprintable() else ascii(path)
 
     async def logged(message: Message) -> None:
         if message["type"] == "http.response.start":
-            audit.info("%s: %s %s -> %d", name, method, path, message["status"])
+            audit.info("%s: %s %s -> %d", name, method, shown, message["status"])
         await send(message)
 
     return logged

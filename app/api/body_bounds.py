@@ -66,6 +66,7 @@ class BodyLimit:
                     503, "the service reads too many large bodies", headers={"Retry-After": "1"}
                 )
             if chunk:
+                check_encoding(chunk)
                 scan_json(np.frombuffer(chunk, np.uint8), measures)
                 check_structure(int(measures[VALUES]), int(measures[DEEPEST]), bounds)
             return message
@@ -92,6 +93,18 @@ def check_bytes(size: int, bounds: BodyBounds) -> None:
     """
     if size > bounds.bytes:
         raise HTTPException(413, f"the body has more than {bounds.bytes} bytes; send less")
+
+
+def check_encoding(chunk: bytes) -> None:
+    """Refuse UTF-16 and UTF-32, which Python's parser reads and the scan of the bytes does not.
+
+    JSON in UTF-8 has no zero byte, and in the others its every bracket has one.
+
+    Raises:
+        HTTPException: the chunk has a zero byte.
+    """
+    if b"\0" in chunk:
+        raise HTTPException(422, "the body is not JSON: write it in UTF-8")
 
 
 def check_structure(values: int, depth: int, bounds: BodyBounds) -> None:

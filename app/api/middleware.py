@@ -1,15 +1,19 @@
 """Steps before a request is routed: arrival time, admission, ids with a slash."""
 
+from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import error_response
 from app.api.schemas import SLASH_PLACEHOLDER
 from app.deadline import OverloadError
 from app.observe.metrics import Metrics
+from app.service.admission import AdmittedRequest
+from app.service.service import Service
 
 
 class RoutePath(NamedTuple):
@@ -20,7 +24,8 @@ class RoutePath(NamedTuple):
 
 SMALL_BODY = 16_384  # bytes; a larger body of events is an import
 FUNNEL_ROUTES = {path: RoutePath(path) for path in ("/recommend", "/explain")}
-OVERLOADED = error_response(503, "the service is overloaded; try again later", retry_after=1)
+OVERLOAD = "the service is overloaded; try again later"
+OVERLOADED = error_response(503, OVERLOAD, retry_after=1)
 
 
 class ArrivalTiming:
@@ -54,10 +59,11 @@ class ArrivalTiming:
 
 
 class AdmissionControl:
-    """Refuses a list that cannot be whole within its budget, before the body is read.
+    """Refuses a list that cannot be whole within its budget, before its body is parsed.
 
-    An admitted request carries the share of the candidates that it may use. Imports let lists go
-    first.
+    An admitted request carries the share of the candidates that it may use. It counts from the end
+    of its body to the begin of its answer: a client that sends or reads slowly takes no turn of
+    others. Imports let lists go first.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -68,28 +74,74 @@ class AdmissionControl:
             await self._app(scope, receive, send)
             return
         service = scope["app"].state.service
-        admission = service.admission
         if scope["path"] not in FUNNEL_ROUTES:
-            if admission.in_flight and is_import(scope):
-                await admission.yield_to_lists()
+            if service.admission.in_flight and is_import(scope):
+                await service.admission.yield_to_lists()
             await self._app(scope, receive, send)
             return
+        flight = _Flight(service, scope, receive, send)
         try:
-            key = scope["caller"].key if "caller" in scope else None
-            admitted = admission.admit(scope["arrived"], key.name if key else "")
-            is_refused = False
-            try:
-                scope["candidate_share"] = admitted.candidate_share
-                await self._app(scope, receive, send)
-            except OverloadError:
-                is_refused = True
-                raise
-            finally:
-                admission.release(admitted, is_refused=is_refused)
+            if scope["method"] == "GET":
+                flight.begin()
+            await self._app(scope, flight.receive, flight.send)
         except OverloadError:
+            flight.end(is_refused=True)
             scope["route"] = FUNNEL_ROUTES[scope["path"]]
             service.metrics.count("requests_rejected")
             await OVERLOADED(scope, receive, send)
+        finally:
+            flight.end()
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """The time for which one request counts as in flight."""
+
+    service: Service
+    scope: Scope
+    receive_part: Receive
+    send_part: Send
+    admitted: AdmittedRequest | None = None
+    has_begun: bool = False
+
+    def begin(self) -> None:
+        """Admit the request.
+
+        Raises:
+            OverloadError: it cannot be answered within its budget.
+        """
+        self.has_begun = True
+        key = self.scope["caller"].key if "caller" in self.scope else None
+        admission, name = self.service.admission, key.name if key else ""
+        self.admitted = admission.admit(self.scope["arrived"], name)
+        self.scope["candidate_share"] = self.admitted.candidate_share
+
+    def end(self, *, is_refused: bool = False) -> None:
+        """Leave the place to others, once."""
+        admitted, self.admitted = self.admitted, None
+        if admitted is not None:
+            self.service.admission.release(admitted, is_refused=is_refused)
+
+    async def receive(self) -> Message:
+        """Return the next part of the body; admit the request at the last one.
+
+        Raises:
+            HTTPException: it cannot be answered within its budget.
+        """
+        message = await self.receive_part()
+        is_last = message["type"] == "http.request" and not message.get("more_body")
+        if is_last and not self.has_begun:
+            try:
+                self.begin()
+            except OverloadError:  # whoever reads the body passes on an ``HTTPException`` alone
+                self.service.metrics.count("requests_rejected")
+                raise HTTPException(503, OVERLOAD, headers={"Retry-After": "1"}) from None
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer. When it begins, the list has been computed."""
+        self.end()
+        await self.send_part(message)
 
 
 def is_import(scope: Scope) -> bool:

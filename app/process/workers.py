@@ -173,6 +173,12 @@ class _Supervisor:
             worker.reports.close()
 
     def _start(self) -> _Worker:
+        """Start a worker.
+
+        Raises:
+            OSError: the system has no memory, process or descriptor left for it.
+            EOFError: the process that forks workers has ended of the same.
+        """
         reports, reporting = multiprocessing.Pipe(duplex=False)
         os.set_blocking(reports.fileno(), False)
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
@@ -180,8 +186,13 @@ class _Supervisor:
             args=(self._configure, self._listener, reporting, self._supervision.drain),
             name="recfunnel-worker",
         )
-        process.start()
-        reporting.close()
+        try:
+            process.start()
+        except BaseException:
+            reports.close()
+            raise
+        finally:
+            reporting.close()
         return _Worker(process, reports)
 
     def _listen(self, seconds: float) -> None:
@@ -213,10 +224,15 @@ class _Supervisor:
         if dead:
             time.sleep(RESTART_PAUSE)
         for n in dead:
-            process = self._workers[n].process
+            worker, process = self._workers[n], self._workers[n].process
             log.error("worker %s ended with status %s", process.pid, process.exitcode)
-            self._workers[n].reports.close()
-            self._workers[n] = self._start()
+            try:
+                self._workers[n] = self._start()
+            except (OSError, EOFError) as error:  # the others go on meanwhile
+                worker.silence = 0.0
+                log.error("it cannot be replaced now, and is later: %r", error)  # noqa: TRY400
+            else:
+                worker.reports.close()
 
 
 def work(

@@ -123,6 +123,14 @@ def test_what_an_admin_does_is_logged_by_name(guarded, caplog):
     assert KEYS["admin"] not in caplog.text
 
 
+def test_an_attempt_to_do_what_needs_an_admin_is_logged_in_one_line(guarded, caplog):
+    with caplog.at_level("INFO", "recfunnel.audit"):
+        path = "/users/a%0Aadmin: DELETE /users/b"
+        guarded.client.delete(path, headers={"X-API-Key": KEYS["write"]})
+    (line,) = [each.getMessage() for each in caplog.records if each.name == "recfunnel.audit"]
+    assert "DELETE '/users/a\\nadmin: DELETE /users/b' -> 403" in line
+
+
 def test_browsers_of_configured_origins_alone_may_call(guarded):
     asking = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
     allowed = guarded.client.options("/recommend", headers=asking)

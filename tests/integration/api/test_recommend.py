@@ -325,7 +325,7 @@ def under_load(api, **measured):
 @pytest.mark.parametrize(
     "load", [{"in_flight": 1_000}, {"in_flight": 1, "service_time": 15.0}], ids=["ceiling", "time"]
 )
-def test_a_request_that_cannot_be_whole_in_time_is_refused_before_its_body_is_read(api, load):
+def test_a_request_that_cannot_be_whole_in_time_is_refused_before_its_body_is_parsed(api, load):
     with under_load(api, **load):
         answers = [
             api.client.get("/recommend?user_id=u1"),

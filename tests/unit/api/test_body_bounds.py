@@ -118,3 +118,9 @@ async def test_a_method_that_a_path_does_not_have_is_refused_with_those_that_it_
         answer = await client.put("/events")
         assert answer.status_code == 405
         assert set(answer.headers["allow"].split(", ")) == {"GET", "POST", "DELETE"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+async def test_a_body_in_an_encoding_that_hides_its_structure_is_refused(encoding):
+    body = ('{"\u0122": 1, "history": ' + "[" * 50).encode(encoding)
+    assert await refusal("/recommend", body) == (422, "the body is not JSON: write it in UTF-8")

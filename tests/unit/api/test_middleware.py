@@ -5,12 +5,14 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Header, HTTPException
+from fastapi import Depends, FastAPI, Header
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
 from app.api import errors, recommend
-from app.api.middleware import ArrivalTiming
+from app.api.middleware import AdmissionControl, ArrivalTiming
 from app.observe.metrics import Metrics
+from app.service.admission import Admission
 
 
 class RequireKey:
@@ -104,3 +106,43 @@ async def test_a_request_that_breaks_is_counted_as_500_and_what_is_no_request_is
     text = metrics.scrape().decode()
     assert 'recfunnel_request_seconds_count{route="unknown",status="500"} 1.0' in text
     assert "recfunnel_requests_in_flight 0.0" in text
+
+
+def posted(admission, parts, in_flight):
+    """Return a call of a POST of a list: ``in_flight`` gets what is in flight at each step."""
+
+    async def app(_scope, receive, send):
+        while (await receive())["more_body"]:
+            in_flight.append(admission.in_flight)
+        in_flight.append(admission.in_flight)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive():
+        in_flight.append(admission.in_flight)
+        return {"type": "http.request", "body": b"{", "more_body": bool(parts.pop())}
+
+    async def send(_message):
+        in_flight.append(admission.in_flight)
+
+    service = SimpleNamespace(admission=admission, metrics=Metrics())
+    scope = {"type": "http", "method": "POST", "path": "/recommend", "arrived": 0.0}
+    scope["app"] = SimpleNamespace(state=SimpleNamespace(service=service))
+    return AdmissionControl(app)(scope, receive, send)
+
+
+async def test_a_request_is_in_flight_from_the_end_of_its_body_to_the_begin_of_its_answer():
+    admission, in_flight = Admission(0.1, 10, clock=lambda: 0.0), []
+    await posted(admission, [False, True], in_flight)
+    assert in_flight == [0, 0, 0, 1, 0]
+    assert admission.in_flight == 0
+
+
+async def test_a_request_that_is_refused_at_the_end_of_its_body_takes_no_place():
+    admission, in_flight = Admission(0.1, 1, clock=lambda: 0.0), []
+    admission.admit(0.0)
+    with pytest.raises(HTTPException) as refused:
+        await posted(admission, [False], in_flight)
+    assert refused.value.status_code == 503
+    assert refused.value.headers == {"Retry-After": "1"}
+    assert in_flight == [1]
+    assert admission.in_flight == 1
