@@ -13,12 +13,14 @@ SYNONYMS: Mapping[str, str] = {  # type: words without case, spaces and punctuat
         "viewitem itemview itemviewed viewedproduct vieweditem viewcontent contentview screenview "
         "detail details detailpageview detailview viewdetail viewdetails itemdetail productdetail "
         "productdetails productpageview visit visited browse browsed see seen open opened "
-        "quickview glance"
+        "quickview glance vista visto vue ansicht visualizacion visualización visualizzazione "
+        "浏览 查看 閲覧 просмотр 조회"
     ),
     "click": (
         "click clicked clicks clickout clickthrough ctr tap tapped select selected selectitem "
         "selectcontent productclick productclicked itemclick itemclicked clickitem clickproduct "
-        "comment commented reply replied follow followed read engage"
+        "comment commented reply replied follow followed read engage clic klick 点击 クリック "
+        "клик 클릭"
     ),
     "play": (
         "play played plays playback stream streamed streams listen listened listens listening "
@@ -31,14 +33,15 @@ SYNONYMS: Mapping[str, str] = {  # type: words without case, spaces and punctuat
         "addtofavorite addtofavourite wish wishlist wishlisted addtowishlist wishlistadd bookmark "
         "bookmarked save saved pin pinned star starred upvote upvoted voteup thumbsup thumbup "
         "share shared repost retweet recommend recommended collect collected endorse applaud clap "
-        "positive up"
+        "positive up megusta favorito 收藏 喜欢 お気に入り нравится 찜"
     ),
     "rating": "rating rate rated ratings ratedproduct review reviewed reviews",
     "add_to_cart": (
         "addtocart addedtocart addcart cartadd cart carted atc addtobasket addedtobasket basket "
         "basketadd addbasket addtobag addedtobag bag addtoshoppingcart shoppingcart "
         "productadded productaddedtocart addproduct additem begincheckout initiatecheckout "
-        "checkoutstarted startcheckout reserve reserved"
+        "checkoutstarted startcheckout reserve reserved carrito panier warenkorb carrello "
+        "加购 加入购物车 カート корзина 장바구니"
     ),
     "purchase": (
         "purchase purchased purchases purchasecomplete purchasecompleted puchase buy buys bought "
@@ -46,7 +49,8 @@ SYNONYMS: Mapping[str, str] = {  # type: words without case, spaces and punctuat
         "placeorder transaction transactions transact txn sale sales sold checkout checkedout "
         "checkoutcomplete checkoutcompleted pay paid payment conversion converted convert book "
         "booked booking rent rented rental subscribe subscribed install installed download "
-        "downloaded enroll enrolled enrol apply applied hire deal purchaseitem orderitem"
+        "downloaded enroll enrolled enrol apply applied hire deal purchaseitem orderitem compra "
+        "achat kauf acquisto compras pedido commande bestellung 购买 下单 購入 покупка 구매"
     ),
     "remove_from_cart": (
         "removefromcart removedfromcart removecart cartremove cartremoved deletefromcart "

@@ -216,6 +216,15 @@ def test_columns_with_chinese_names_are_found(tmp_path):
     assert "pv is view, buy is purchase" in "\n".join(f.text for f in loaded.findings)
 
 
+def test_event_words_of_other_languages_are_read(tmp_path):
+    words = ("vista", "compra", "加购", "👍")
+    rows = [f"u{n % 5},p{n % 7},{words[n % 4]},{1_700_000_000 + n}" for n in range(40)]
+    write_folder(tmp_path, {"events.csv": ["cliente_id,producto_id,tipo_evento,fecha", *rows]})
+    texts = "\n".join(f.text for f in load_dataset(tmp_path).findings)
+    for part in ("vista is view", "compra is purchase", "加购 is add_to_cart", "👍 is like"):
+        assert part in texts
+
+
 def test_a_price_in_a_file_of_ratings_is_no_rating(tmp_path):
     rows = [f"u{n % 5},p{n % 7},{n}.50,{1_700_000_000 + n}" for n in range(40)]
     write_folder(tmp_path, {"ratings.csv": ["user_id,item_id,price,timestamp", *rows]})
