@@ -1,19 +1,27 @@
 """The names that stand for a time zone in a text: ``UTC``, ``CET``, ``Europe/Berlin``.
 
-Some names stand for several zones. RFC 2822 defines those of North America. The others need the
-zone of the reader, which decides if it is one of those that the name stands for.
+Some names stand for several zones. The zone of the reader decides, if it is one of them. Otherwise
+RFC 2822 decides the names of North America, and the other names are errors.
 """
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-AMERICAN = {"est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7}
-EUROPEAN = {"wet": 0, "west": 1, "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "eet": 2, "eest": 3}
-ASIAN = {"msk": 3, "trt": 3, "pkt": 5, "ict": 7, "wib": 7, "hkt": 8, "sgt": 8, "pht": 8, "jst": 9}
-OTHERS = {"kst": 9, "awst": 8, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12}
-ATLANTIC = {"nzdt": 13, "brt": -3, "art": -3, "akst": -9, "akdt": -8, "hst": -10, "nst": -3.5}
-FIXED = AMERICAN | EUROPEAN | ASIAN | OTHERS | ATLANTIC  # name -> hours from UTC
+FIXED = {  # name -> hours from UTC
+    # North America: those of RFC 2822, Alaska, Hawaii, Newfoundland
+    "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7,
+    "akst": -9, "akdt": -8, "hst": -10, "nst": -3.5,
+    # South America
+    "brt": -3, "art": -3,
+    # Europe
+    "wet": 0, "west": 1, "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "eet": 2, "eest": 3,
+    "msk": 3, "trt": 3,
+    # Asia
+    "pkt": 5, "ict": 7, "wib": 7, "hkt": 8, "sgt": 8, "pht": 8, "jst": 9, "kst": 9,
+    # Australia and New Zealand
+    "awst": 8, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13,
+}  # fmt: skip
 SHARED = {  # names of several zones, in each of which a user may be
     "ist": ("Asia/Kolkata", "Asia/Jerusalem", "Europe/Dublin"),
     "bst": ("Europe/London", "Asia/Dhaka"),
@@ -44,7 +52,7 @@ def parse_zone(text: str, reader: tzinfo = UTC) -> tzinfo:
         reader: the zone of a text without one. It decides what a name of several zones means.
 
     Raises:
-        UnclearZoneError: it does not decide.
+        UnclearZoneError: the reader's zone is none of those that the name stands for.
         ValueError: there is no such zone.
     """
     name = text.lower()
@@ -71,7 +79,7 @@ def parse_zone(text: str, reader: tzinfo = UTC) -> tzinfo:
 def unclear_zone(text: str, reader: tzinfo = UTC) -> tuple[str, tuple[str, ...]] | None:
     """Return the name in a time that stands for several zones, and these; None if all is clear.
 
-    The first zone is the one that is taken, if one is: that of RFC 2822 for an American name.
+    The first is the zone that is used for CST. Other names have no default.
     """
     match = _UNCLEAR.search(text.strip())
     if match is None or _is_named(reader, match[1].lower()):
@@ -81,7 +89,7 @@ def unclear_zone(text: str, reader: tzinfo = UTC) -> tuple[str, tuple[str, ...]]
 
 
 def _is_named(zone: tzinfo, name: str) -> bool:
-    """Return whether a zone has this name, in summer or in winter."""
+    """Return whether a zone has this name in summer or winter, or is one that it stands for."""
     if getattr(zone, "key", "") in (*SHARED.get(name, ()), CHINA.get(name)):
         return True
     names = {zone.tzname(datetime(2023, month, 1)) for month in (1, 7)}  # noqa: DTZ001

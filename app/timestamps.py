@@ -76,7 +76,8 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
     Args:
         text: A number in digits, or a date with or without a clock time and a zone.
         zone: The zone of a text that names none. It also decides about names of several zones.
-        order: What comes first in ``3/4/2023``. None: whichever is possible, if only one is.
+        order: What comes first in ``3/4/2023``. None: whichever is possible, if only one is. A date
+            in numbers with a two-digit year is not read without an order.
     """
     plain = text.strip().strip('"')
     if _NUMBER.fullmatch(plain):
@@ -124,7 +125,10 @@ def scale_to_seconds(number: float) -> float:
 
 
 def usable_orders(text: str) -> frozenset[DateOrder]:
-    """Return the orders in which ``3/4/2023`` can be read; none if the text has no such date."""
+    """Return the orders in which ``3/4/2023`` can be read; none if the text has no such date.
+
+    Dates with points have none: ``_ordered_day`` reads them with the day first.
+    """
     match = _ORDERED.match(text.strip())
     if match is None:
         return frozenset()
@@ -186,7 +190,11 @@ def _day(fields: Mapping[str, str], order: DateOrder | None) -> date | None:
 
 
 def _ordered_day(fields: Mapping[str, str], order: DateOrder | None) -> date | None:
-    """Return the day of 3/4/2023. Points mean that the day is first, where this is possible."""
+    """Return the day of 3/4/2023; None if its order is not clear.
+
+    Points mean that the day is first, where this is possible. A two-digit year needs an order.
+    ``14.11.23`` gets one from the schema or from other dates, because points decide no column.
+    """
     first, other = int(fields["first"]), int(fields["other"])
     is_short = len(fields["year"]) == 2  # noqa: PLR2004
     if is_short and order is None:

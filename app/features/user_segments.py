@@ -1,4 +1,4 @@
-"""Converts the attributes of users, as text, to the segments of a bundle."""
+"""Convert the attributes of users, as text, to the segments of a bundle."""
 
 import re
 from collections.abc import Mapping, Sequence

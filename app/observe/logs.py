@@ -1,4 +1,4 @@
-"""Configures the standard library's logging: one line a record, no secrets, no floods."""
+"""Configure the standard library's logging: one line a record, no secrets, no floods."""
 
 import logging
 import re

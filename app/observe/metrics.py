@@ -1,4 +1,4 @@
-"""Records the metrics of the service; ``app.observe.metric_families`` declares them.
+"""Record the metrics of the service; ``app.observe.metric_families`` declares them.
 
 One ``Metrics`` lives in each worker, and holds plain lists of numbers: a request only adds to them.
 Workers of one machine share a folder, in which each keeps a file of its numbers. A scrape of any

@@ -1,4 +1,4 @@
-"""Starts the service: the embedded server if no Redis is configured, then uvicorn's workers."""
+"""Start the service: the embedded server if no Redis is configured, then uvicorn's workers."""
 
 import logging
 import resource

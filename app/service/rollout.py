@@ -1,4 +1,4 @@
-"""Keeps the bundle that ``current`` names in service: load, warm up, swap, retire.
+"""Keep the bundle that ``current`` names in service: load, warm up, swap, retire.
 
 A bundle that must not be served is refused. The one before it then stays in service. If none is in
 service, or its files break, the last good bundle is served: the *fallback*.

@@ -1,4 +1,4 @@
-"""Watches whether the store takes writes, and whether it has lost data of users."""
+"""Watch whether the store takes writes, and whether it has lost data of users."""
 
 import logging
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Checks the address of Redis. Imports no client, so that the settings stay quick to import."""
+"""Check the address of Redis. This imports no client, so that the settings stay quick to import."""
 
 from urllib.parse import urlsplit
 

@@ -1,4 +1,4 @@
-"""Runs the command line as ``python -m offline.cli``."""
+"""Run the command line as ``python -m offline.cli``."""
 
 from offline.cli import main
 

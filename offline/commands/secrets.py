@@ -1,4 +1,4 @@
-"""Makes the API keys and passwords of a composition, once, each as a file that one part reads."""
+"""Create the API keys and passwords of a composition, once, each as a file that one part reads."""
 
 import secrets as random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Trains while the service runs, each time that enough events have come: one training at a time."""
+"""Train while the service runs, each time that enough events have come: one training at a time."""
 
 import logging
 import subprocess

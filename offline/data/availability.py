@@ -1,4 +1,4 @@
-"""Finds the columns that say whether an item can be shown, and reads their words."""
+"""Find the columns that say whether an item can be shown, and read their words."""
 
 import re
 from collections.abc import Sequence

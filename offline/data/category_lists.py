@@ -1,4 +1,4 @@
-"""Reads the categories of items from the texts that files have for them.
+"""Read the categories of items from the texts that files have for them.
 
 A text is a list with separators, a breadcrumb (``Home > Garden``), or a list as Python, JSON,
 Postgres and TMDB write it.

@@ -3,7 +3,7 @@
 import polars as pl
 
 from app.event_types import TYPES_BY_WORD, plain_word
-from offline.data.date_columns import could_be_times
+from offline.data.date_columns import parse_either_reading
 from offline.data.numbers import MISSING_TEXTS, parse_numbers, parse_values
 from offline.data.timestamps import SERIAL_DAYS
 
@@ -72,7 +72,7 @@ def is_time(of: pl.Series) -> bool:
     if texts.is_empty():
         return False
     numbers = texts.cast(pl.Float64, strict=False)
-    seconds = could_be_times(texts)
+    seconds = parse_either_reading(texts)
     is_small = (numbers.abs() < EARLIEST).fill_null(value=False)
     is_year = numbers.is_between(19_000_101, 22_001_231).fill_null(value=False)  # YYYYMMDD
     is_day = (numbers.is_between(*SERIAL_DAYS) & (seconds != numbers)).fill_null(value=False)

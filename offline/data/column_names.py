@@ -149,7 +149,7 @@ def normalise_name(name: str) -> str:
 def split_name(name: str) -> list[str]:
     """Return the words of a name in English and lower case: ``InvoiceDate``, ``id_producto``."""
     name = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", name)  # Stars (1-5)
-    return english_words(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name))
+    return list(english_words(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)))
 
 
 def ends_in_id(name: str, nouns: Sequence[str], endings: frozenset[str] = ID_ENDINGS) -> bool:

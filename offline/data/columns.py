@@ -1,4 +1,4 @@
-"""Finds which column is which: by the schema, else by its name and by what it holds."""
+"""Find which column is which: by the schema, else by its name and by what it holds."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

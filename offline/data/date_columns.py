@@ -1,4 +1,4 @@
-"""What a column says of times: which texts may be times, and the years of dates of release.
+"""Parse columns that may hold times, and the years of release dates.
 
 Nothing here is refused. Dates that can be read in two ways are left out, or read in one of them.
 """
@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from app.time_zones import unclear_zone
-from app.timestamps import parse_time, usable_orders
+from app.timestamps import YEARS, parse_time, usable_orders
 from offline.data.errors import DataError
 from offline.data.timestamps import parse_times
 
 DATE_FORMATS = ("%d-%b-%Y", "%d %b %Y", "%B %d, %Y")
-YEARS = (1000.0, 2200.0)  # a number in this range is a year, not a time
 
 
 def parse_seconds(column: str) -> pl.Expr:
@@ -22,7 +21,7 @@ def parse_seconds(column: str) -> pl.Expr:
     return pl.col(column).map_batches(_seconds_or_null, return_dtype=pl.Float64)
 
 
-def could_be_times(texts: pl.Series) -> pl.Series:
+def parse_either_reading(texts: pl.Series) -> pl.Series:
     """Return the unix seconds of texts, in one of two readings if there are two; null if none."""
     try:
         return parse_times(texts).seconds

@@ -1,4 +1,4 @@
-"""Reads delimited text line by line, so that a bad line does not hide the lines after it."""
+"""Read delimited text line by line, so that a bad line does not hide the lines after it."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Examines a data set: counts, distributions and problems."""
+"""Examine a data set: counts, distributions and problems."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Shows a diagnosis on a terminal."""
+"""Show a diagnosis on a terminal."""
 
 from datetime import UTC, datetime
 

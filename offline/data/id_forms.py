@@ -1,4 +1,4 @@
-"""Brings the ids of one file to the form that its owner means, and reports damaged ids.
+"""Bring the ids of one file to the form that its owner means, and report damaged ids.
 
 ``" 5"`` is ``5``, and ``4.0`` is ``4`` in a column of whole numbers. A spreadsheet that has rounded
 ids to ``9.78E+12`` has destroyed them; this can only be reported.

@@ -1,4 +1,4 @@
-"""Compares the ids of the log with those of the files that describe items and users."""
+"""Compare the ids of the log with those of the files that describe items and users."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias

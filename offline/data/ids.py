@@ -1,4 +1,4 @@
-"""Converts public ids to rows: one numbering for all files of a data set."""
+"""Convert public ids to rows: one numbering for all files of a data set."""
 
 from collections.abc import Iterable
 

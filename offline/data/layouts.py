@@ -1,4 +1,4 @@
-"""Recognises the layout of a data set."""
+"""Recognise the layout of a data set."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Reads one file by its format and finds its columns."""
+"""Read one file by its format and find its columns."""
 
 import re
 from pathlib import Path

@@ -32,11 +32,11 @@ IMPLIED_TYPES = {  # of the events of a file without a column of types, by the n
 }
 UNTYPED = ("interactions", "events", "log", "logs", "feedback", "history", "activity")
 LOG_STEMS = (*UNTYPED, *IMPLIED_TYPES)
-AFFIXES = frozenset(  # words after the name of a log that say nothing of it
+SUFFIX_WORDS = frozenset(  # words after the name of a log that do not change its meaning
     ("export", "exported", "data", "dataset", "train", "all", "full", "raw", "clean", "cleaned")
 )
 SHORT_STEMS = frozenset(("log", "logs", "history", "cart", "activity"))  # ends of other names too
-ALIEN = frozenset(("test", "error", "system", "price"))  # in the names of other files
+NOT_LOG_WORDS = frozenset(("test", "error", "system", "price"))  # in the names of other files
 _PERIOD = r"(?:\d{4}[-_]?q[1-4]|\d[\d_.T-]*|part[-_]?\d+)"
 _NUMBERED = re.compile(rf"(?:{_PERIOD}[-_ .])?(?P<stem>.*?)(?:[-_ .]?{_PERIOD})?")
 
@@ -54,12 +54,12 @@ def base_stem(name: str) -> str:
 def _last_words(stem: str) -> str | None:
     """Return the stem of a log that a longer one ends in: orders for ``shop_orders_export``."""
     words = [word for word in re.split(r"[-_ .]+", stem) if word]
-    while words and words[-1] in AFFIXES:
+    while words and words[-1] in SUFFIX_WORDS:
         words.pop()
-    if words and not ALIEN & set(words):
-        for stem_ in ("_".join(words[-2:]), words[-1]):
-            if stem_ in LOG_STEMS and stem_ not in SHORT_STEMS:
-                return stem_
+    if words and not NOT_LOG_WORDS & set(words):
+        for candidate in ("_".join(words[-2:]), words[-1]):
+            if candidate in LOG_STEMS and candidate not in SHORT_STEMS:
+                return candidate
     return None
 
 

@@ -1,4 +1,4 @@
-"""Reads numbers as people and shops write them: ``$12.99``, ``5,50``, ``1,299.00``, ``12 €``."""
+"""Read numbers as people and shops write them: ``$12.99``, ``5,50``, ``1,299.00``, ``12 €``."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""Reads a data set of any layout, and reports every row that cannot be used."""
+"""Read a data set of any layout, and report every row that cannot be used."""
 
 import time
 from collections.abc import Callable, Sequence

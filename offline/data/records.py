@@ -1,4 +1,4 @@
-"""Reads files with types, JSON, Parquet, Arrow and spreadsheets, as tables of text."""
+"""Read files with types, JSON, Parquet, Arrow and spreadsheets, as tables of text."""
 
 from collections.abc import Callable
 

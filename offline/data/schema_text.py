@@ -1,4 +1,4 @@
-"""Writes the schema of a data set as it was found, as TOML with the alternatives in comments."""
+"""Write the schema of a data set as it was found, as TOML with the alternatives in comments."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Splits a log by time, never between two events of the same moment."""
+"""Split a log by time, never between two events of the same moment."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise

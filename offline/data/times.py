@@ -114,9 +114,9 @@ def _serial_text(file: str, times: TimeColumn) -> str:
     first = times.seconds.drop_nulls().min()
     moment = datetime.fromtimestamp(float(str(first)), UTC)
     return (
-        f"{file}: times such as {times.serial} are read as the days of a spreadsheet, the first "
-        f"as {moment:%Y-%m-%d %H:%M} UTC. If they are not, set time_format in [interactions] of "
-        "the schema."
+        f"{file}: times such as {times.serial} are read as the days of a spreadsheet; the "
+        f"earliest is {moment:%Y-%m-%d %H:%M} UTC. If they are not, set time_format in "
+        "[interactions] of the schema."
     )
 
 

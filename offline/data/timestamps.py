@@ -1,7 +1,7 @@
-"""Parses columns of times. Numbers and plain ISO 8601 are read as whole columns, which is fast.
+"""Parse columns of times. Numbers and plain ISO 8601 are read as whole columns, which is fast.
 
-Every other text is read by ``app.timestamps``, which defines what a time is. The numbers and texts
-of one column are read alike: what a date with slashes means is decided by all dates of the column.
+Every other text is read by ``app.timestamps``, which defines what a time is. All values of a column
+follow one rule: all dates of the column together decide what 3/4/2023 means.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,8 @@ DAY = 86_400.0  # seconds
 SERIAL_EPOCH = 25_569.0  # the day of a spreadsheet that is 1970-01-01
 SERIAL_DAYS = (36_526.0, 54_789.0)  # 2000 to 2049: numbers of this size, if all are, are such days
 MAX_ZONE_TEXTS = 1_000  # different texts whose zone is examined
-DIGITS = ((1.9e11, 2.11e11), (1.9e13, 2.11e13), (1.9e16, 2.11e16))  # dates in 12, 14, 17 digits
+# Dates of 1900 to 2109 in 12, 14 and 17 digits.
+DIGIT_RANGES = ((1.9e11, 2.11e11), (1.9e13, 2.11e13), (1.9e16, 2.11e16))
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class TimeRules:
     """How the times of one column are read. The defaults are those of a file without a schema."""
 
     timezone: str | None = None  # of times that name no zone; None: UTC
-    time_format: str | None = None  # a ``strptime`` format, or a unit of TIME_UNITS
+    time_format: str | None = None  # ``strptime`` format, unit of TIME_UNITS, or SPREADSHEET_DAYS
     date_order: DateOrder | None = None  # None: decided by the column
 
     @cached_property
@@ -55,13 +56,11 @@ class TimeColumn:
     """The times of a column, and what was assumed to read them."""
 
     seconds: pl.Series  # Float64: unix seconds; null where the text is no time
-    naive: str | None = (
-        None  # the first text without a zone, to which that of the rules was applied
-    )
+    naive: str | None = None  # the first text without a zone, read in ``TimeRules.zone``
     date_order: DateOrder | None = None  # in which dates such as 14/11/2023 were read
     calendar: str | None = None  # the first number that was read as a date in digits
     serial: str | None = None  # the first number that was read as a day of a spreadsheet
-    american: str | None = None  # the first text with the name of a zone of America and of China
+    american: str | None = None  # the first text whose CST was read as the time of North America
 
 
 @dataclass(slots=True)
@@ -114,7 +113,7 @@ class _Reading:
         """
         numbers = self.seconds
         scaled = _scale(numbers)
-        digits = _between(numbers, DIGITS)
+        digits = _between(numbers, DIGIT_RANGES)
         small = (numbers > 0) & (numbers < FIRST_UNIX)
         if small.fill_null(value=False).any() and self._are_dates(numbers.filter(small)):
             digits |= small
@@ -131,7 +130,11 @@ class _Reading:
             self.seconds = self.seconds.zip_with(serial, scaled)
 
     def _read_serial(self, chosen: pl.Series) -> None:
-        """Read the chosen numbers as days of a spreadsheet, which name no zone."""
+        """Convert all of ``seconds`` from days of a spreadsheet, which name no zone.
+
+        The first of the chosen texts is the example of ``naive``. If others are not such days, the
+        caller puts their values back.
+        """
         if not chosen.any():
             return
         self.naive = self.naive or str(self.texts.filter(chosen)[0])
@@ -262,6 +265,7 @@ def _epoch_seconds(moments: pl.Series) -> pl.Series:
 
 
 def _scale(numbers: pl.Series) -> pl.Series:
+    """Return unix seconds, (n,) Float64, from unix time in any unit, by the size of each number."""
     name = numbers.name
     scaled = pl.col(name)
     for bound, unit in reversed(FINER_UNITS):
@@ -270,5 +274,6 @@ def _scale(numbers: pl.Series) -> pl.Series:
 
 
 def _between(numbers: pl.Series, ranges: tuple[tuple[float, float], ...]) -> pl.Series:
+    """Return whether each number lies in one of the ranges, (n,) Boolean; null for null."""
     inside = pl.any_horizontal(pl.col(numbers.name).is_between(*each) for each in ranges)
     return numbers.to_frame().select(inside).to_series()

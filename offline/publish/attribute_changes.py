@@ -1,4 +1,4 @@
-"""Compares the attributes of a catalogue with those of the bundle in service, before training.
+"""Compare the attributes of a catalogue with those of the bundle in service, before training.
 
 Filters of running callers name attributes. A number column that has become text, or one that is
 gone, would make them fail with the swap to the new bundle.

@@ -1,4 +1,4 @@
-"""Writes a bundle, the manifest last, and loads its tables into Redis."""
+"""Write a bundle, the manifest last, and load its tables into Redis."""
 
 import asyncio
 import importlib.metadata

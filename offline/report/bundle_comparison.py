@@ -1,4 +1,4 @@
-"""Compares two bundles: ``compare.json`` for programs, ``compare.html`` for people.
+"""Compare two bundles: ``compare.json`` for programs, ``compare.html`` for people.
 
 ``a`` is the bundle that exists, ``b`` the one that might replace it. Differences are b - a.
 """

@@ -1,4 +1,4 @@
-"""Renders a page from a template: self-contained HTML, without scripts and without a network."""
+"""Render a page from a template: self-contained HTML, without scripts and without a network."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""Writes the report of a training: ``report.json`` for programs, ``report.html`` for people.
+"""Write the report of a training: ``report.json`` for programs, ``report.html`` for people.
 
 Neither holds more than the figures, so the same figures give the same bytes.
 """

@@ -11,7 +11,7 @@ from app.api.event_bodies import check_events, parse_body
 from app.event_weights import EventWeights
 from app.time_zones import unclear_zone
 from app.timestamps import parse_time
-from offline.data.date_columns import could_be_times
+from offline.data.date_columns import parse_either_reading
 from offline.data.errors import DataError
 from offline.data.timestamps import TimeRules, parse_times
 
@@ -221,7 +221,7 @@ def test_a_name_of_several_zones_is_a_question_without_a_zone_in_the_schema():
             read("2023-11-15 04:47:11 UTC", "2023-11-15 04:47:11 IST", **rules)
         assert "'2023-11-15 04:47:11 IST'" in str(refused.value)
         assert 'timezone = "Asia/Kolkata" or timezone = "Asia/Jerusalem"' in str(refused.value)
-    assert could_be_times(pl.Series(["2023-11-15 04:47:11 IST"])).to_list() == [MOMENT]
+    assert parse_either_reading(pl.Series(["2023-11-15 04:47:11 IST"])).to_list() == [MOMENT]
 
 
 def test_the_american_reading_of_cst_is_noted():

@@ -1,4 +1,4 @@
-"""Reads numbers by the decimal mark of the schema. Without one, the column decides."""
+"""Read numbers by the decimal mark of the schema. Without one, the column decides."""
 
 import re
 

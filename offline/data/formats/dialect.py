@@ -1,4 +1,4 @@
-"""Finds how a delimited file is written: its separator, its quotes, and where its table begins."""
+"""Find how a delimited file is written: its separator, its quotes, and where its table begins."""
 
 import re
 from collections import Counter
@@ -11,9 +11,9 @@ SEPARATORS = ("::", "\t", ",", ";", "|", "\x01")  # the last is that of Hive
 QUOTED_SEPARATORS = (",", ";")  # files with other separators have no quotes, unless the header has
 COMMENTS = ("#", "%")
 SAMPLE = 30  # lines that decide
-MOST = 0.9  # of them
-MAX_TITLES, MIN_ROWS = 5, 3  # lines above a header, and at least so many lines of the table
-MAX_TITLE = 80  # characters of them in a finding
+MOST = 0.9  # share of the rows with a single-quoted field from which such quotes are quotes
+MAX_TITLES, MIN_ROWS = 5, 3  # most lines above a header; fewest lines from the header on
+MAX_TITLE = 80  # characters of the title that a finding shows
 EXCEL_LINE = re.compile(r'^"?sep=(.|\\t)"?$')
 RULER = re.compile(r"[\s|+:=-]*[-=]{2}[\s|+:=-]*")  # the line under the header of a printed table
 FOOTER = re.compile(

@@ -1,4 +1,4 @@
-"""Decodes text files: by their byte order mark, by the schema, or by what the bytes can only be."""
+"""Decode text files: by their byte order mark, by the schema, or by what the bytes can only be."""
 
 import codecs
 import re

@@ -1,4 +1,4 @@
-"""Parses JSON as it is exported: lines, one array, MongoDB's types, and lines of Python."""
+"""Parse JSON as it is exported: lines, one array, MongoDB's types, and lines of Python."""
 
 import ast
 import json
@@ -15,8 +15,8 @@ LIST_SEPARATOR = "|"  # joins a list to one text, as in the MovieLens files
 NOT_FINITE = re.compile(rb"\b(?:NaN|-?Infinity)\b")
 PYTHON_DICT = re.compile(rb"\s*\{\s*u?'")
 MAX_PYTHON_BYTES = 1_000_000  # of one line: the parser of Python is slow and takes much memory
-MAX_NESTING = 3  # objects within objects that become fields
-MAX_INNER_FIELDS = 20  # different fields of an object in the whole file
+MAX_NESTING = 3  # levels of inner objects that become columns
+MAX_INNER_FIELDS = 20  # an object with more different fields in the file stays whole
 KEPT_WHOLE = frozenset({"context"})  # ``events import`` passes it on as an object
 MONGO_NUMBERS = ("$numberLong", "$numberInt", "$numberDouble", "$numberDecimal")
 MONGO_TYPES = frozenset({"$oid", "$date", "$uuid", "$symbol", *MONGO_NUMBERS})
@@ -46,10 +46,9 @@ def parse_rows(raw: bytes) -> list[Row]:
 
 
 def flatten_objects(rows: list[Row]) -> list[Row]:
-    """Return the rows with the fields of inner objects as their own.
+    """Replace inner objects by their fields: ``{"user": {"id": 1}}`` becomes ``user.id``.
 
-    ``{"user": {"id": 1}}`` has the field ``user.id`` then. An object with many different fields,
-    or that is passed on as an object, stays whole.
+    An object with many different fields, or that is passed on as an object, stays whole.
     """
     for _ in range(MAX_NESTING):
         fields: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Splits lines with quoted fields. Only lines with a quote are parsed one by one."""
+"""Split lines with quoted fields. Only lines with a quote are parsed one by one."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""Finds and unpacks the files of a data set: plain, packed, in a zip file, or a folder of parts."""
+"""Find and unpack the files of a data set: plain, packed, in a zip file, or a folder of parts."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Reads the first sheet of an Excel file, with the library of the extra ``xlsx``."""
+"""Read the first sheet of an Excel file, with the library of the extra ``xlsx``."""
 
 import importlib.util
 

@@ -1,4 +1,4 @@
-"""Reads Parquet and Arrow files for ``typed_process``, in a process that a damaged file may end.
+"""Read Parquet and Arrow files for ``typed_process``, in a process that a damaged file may end.
 
 It runs as a script and imports nothing of ours, so that it starts fast. Each request on the
 standard input is HEADER, one letter for the format and the number of bytes, and then the file. Each
@@ -20,7 +20,10 @@ READ, REFUSED = b"R", b"E"
 
 
 def limit_memory() -> None:
-    """Fail instead of asking the system for more memory than the machine has."""
+    """Limit the address space of this process to the memory of the machine.
+
+    Where the system does not allow it, nothing changes.
+    """
     try:
         import resource  # noqa: PLC0415 - Windows has none
 

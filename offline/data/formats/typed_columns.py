@@ -1,4 +1,4 @@
-"""Turns typed columns, of Parquet and Arrow files, into texts."""
+"""Turn typed columns, of Parquet and Arrow files, into texts."""
 
 import polars as pl
 

@@ -1,4 +1,4 @@
-"""Reads Parquet and Arrow files in another process, because damaged ones can end a process.
+"""Read Parquet and Arrow files in another process, because damaged ones can end a process.
 
 A damaged page may ask for any amount of memory, and Polars then aborts. The process is started for
 the first file, takes 0.2 s of CPU for it, and reads the next ones too.
@@ -67,7 +67,7 @@ class TypedProcess:
         raise DamagedFileError(result.decode("utf-8", "replace"))
 
     def _ask(self, kind: bytes, content: bytes) -> tuple[bytes, bytes]:
-        process = self._started()
+        process = self._start_if_needed()
         requests, answers = _pipes(process)
         try:
             requests.write(HEADER.pack(kind, len(content)))
@@ -78,11 +78,11 @@ class TypedProcess:
         except (EOFError, OSError):
             self.close()
             raise DamagedFileError(
-                "reading it ended the process that reads it, as a damaged page or too little "
-                "memory does; copy the file again, or write it again"
+                "the process that read the file ended: the file is damaged, or memory is too "
+                "small. Copy or write the file again, or free memory"
             ) from None
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _start_if_needed(self) -> "subprocess.Popen[bytes]":
         if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - the program is ours
                 self.command,
@@ -96,7 +96,7 @@ class TypedProcess:
 
 @cache
 def typed_process() -> TypedProcess:
-    """Return the one that all files of this process are read with."""
+    """Return the reading process that all files share."""
     return TypedProcess()
 
 

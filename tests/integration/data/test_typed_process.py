@@ -69,7 +69,7 @@ def test_a_damaged_page_is_refused_and_the_next_file_is_read(reader):
 
 def test_a_process_that_ends_while_it_reads_is_a_sentence():
     reader = TypedProcess((sys.executable, "-c", "import os; os.abort()"))
-    with pytest.raises(DamagedFileError, match="copy the file again"):
+    with pytest.raises(DamagedFileError, match="Copy or write the file again"):
         reader.read_parquet(parquet(FRAME))
 
 
