@@ -78,10 +78,13 @@ if ARGV[2] == '' then redis.call('DEL', KEYS[1])
 else redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') end
 return 1
 """
-# KEYS: a stream. ARGV: an entry's id, its new content. Its copy is the newest entry. Consumers
-# recognise the event by its id.
+# KEYS: a stream, the mark of the entry's user. ARGV: an entry's id, its new content, when it was
+# written. Its copy is the newest entry. Consumers recognise the event by its id. It has no copy if
+# its user was erased since: the copy would be newer than the erasure, and stay.
 REPLACE_ENTRY = """
 if redis.call('XDEL', KEYS[1], ARGV[1]) == 0 then return 0 end
+local erased = redis.call('GET', KEYS[2])
+if erased and tonumber(erased) and tonumber(erased) >= tonumber(ARGV[3]) then return 0 end
 redis.call('XADD', KEYS[1], '*', 'e', ARGV[2])
 return 1
 """
@@ -151,7 +154,7 @@ async def erase_from_others(
         return [_shown_to(entry, cutoffs) for entry in entries]
 
     async with store.dedicated(READ_TIMEOUT) as connection:
-        await _erase_events(connection, events_key(prefix), cutoffs, removed)
+        await _erase_events(connection, prefix, cutoffs, removed)
         await _erase_friends(connection, prefix, removed)
         shown = await delete_entries(connection, impressions_key(prefix), find_impressions, PAGE)
     names = ("events_stream", "others_context", "others_friends")
@@ -181,9 +184,10 @@ async def delete_entries(
 
 
 async def _erase_events(
-    connection: Store, key: str, cutoffs: Cutoffs, removed: Mapping[str, Counter[str]]
+    connection: Store, prefix: str, cutoffs: Cutoffs, removed: Mapping[str, Counter[str]]
 ) -> None:
-    changed: list[tuple[bytes, bytes, str]] = []  # id, new content, user
+    key = events_key(prefix)
+    changed: list[tuple[bytes, str, bytes, str]] = []  # id, its user, new content, erased user
 
     def find_users(entries: Sequence[StreamEntry]) -> list[str | None]:
         users: list[str | None] = []
@@ -194,14 +198,16 @@ async def _erase_events(
             named = {each for each in context.values() if isinstance(each, str) and each in cutoffs}
             named = {each for each in named if at <= cutoffs[each]}
             if named and users[-1] is None:
-                changed.append((name, without_context_of(fields[-1], named), min(named)))
+                content = without_context_of(fields[-1], named)
+                changed.append((name, user or "", content, min(named)))
         return users
 
     deleted = await delete_entries(connection, key, find_users, PAGE)
     for user, n in deleted.items():
         removed[user]["events_stream"] += n
-    for name, content, user in changed:
-        script = ("EVAL", REPLACE_ENTRY, 1, key, name, content)
+    for name, owner, content, user in changed:
+        keys, at = (2, key, erased_key(prefix, owner)), repr(seconds_of(name))
+        script = ("EVAL", REPLACE_ENTRY, *keys, name, content, at)
         removed[user]["others_context"] += int(await connection.command(*script))
 
 
