@@ -115,6 +115,8 @@ class _Keeper(threading.Thread):
         pause = POLL_INTERVAL
         while not self._stopping.wait(pause):
             status = self._server.exit_status()
+            if self._server.has_socket():
+                self._started_at = -inf  # it has started: a socket that is missing now is lost
             if status is None and (self._server.has_socket() or self._is_starting()):
                 pause = POLL_INTERVAL
                 continue

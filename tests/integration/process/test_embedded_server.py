@@ -127,6 +127,9 @@ def test_a_killed_server_comes_back_on_the_same_socket_with_its_data(tmp_path, c
         assert server_pid(url) != killed
         with client(url) as link:
             assert link.get("k") == "v"
+        time.sleep(2 * POLL_INTERVAL)
+        (socket_folder(url) / "valkey.sock").unlink()  # soon after it was started
+        until(lambda: answers(url), 15.0)
     assert "ended with status -9 and is restarted" in caplog.text
 
 
