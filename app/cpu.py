@@ -49,6 +49,15 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failed: dict[str, None] = {}  # names of the work of tasks that failed, in order
+
+    @property
+    def alerts(self) -> list[str]:
+        """A sentence for each kind of task that failed: its work is not done any more."""
+        return [
+            f"{name} failed in a worker, and its work is left undone: see the log, and restart"
+            for name in self._failed
+        ]
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -66,6 +75,7 @@ class BackgroundTasks:
     def _remove(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
+            self._failed[getattr(task.get_coro(), "__qualname__", task.get_name())] = None
             log.error("a background task failed", exc_info=error)
 
 

@@ -40,7 +40,11 @@ async def readyz(http: Request) -> Response:
         "trained": bool(deployment and not deployment.bundle.manifest.is_starter),
         "refused": service.refusal,
         "fallback": service.is_fallback,
-        "warnings": [*service.drift_monitor.alerts, *service.store_health.alerts],
+        "warnings": [
+            *service.tasks.alerts,
+            *service.drift_monitor.alerts,
+            *service.store_health.alerts,
+        ],
         "redis": "down" if service.store.breaker.is_open else "ok",
         "writes": service.store_health.writes,
     }
