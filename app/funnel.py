@@ -99,7 +99,7 @@ class Funnel:
     def contributions(self, channel: str, query: Query, rows: Rows) -> Contributions:
         """Return how much each event of the history contributed to the channel's scores of rows.
 
-        There are none for a channel that cannot tell.
+        There are none for a channel that does not report contributions. ``rows`` is (n,).
         """
         return self._contributions.get(channel, no_contributions)(query, rows)
 

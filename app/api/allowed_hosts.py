@@ -30,12 +30,12 @@ class AllowedHosts:
             await self._app(scope, receive, send)
             return
         self._metrics.count("requests_refused", "host")
-        message = "this service does not answer to the name in the Host header: see allowed_hosts"
+        message = f"the Host header names {name!r}, which allowed_hosts does not list: add it there"
         await error_response(400, message)(scope, receive, send)
 
 
 def name_of_host(host: str) -> str:
-    """Return the name in a Host header, in small letters, without the port."""
+    """Return the name in a Host header, in lower case, without the port."""
     name = host.lower()
     if name.startswith("["):  # an address of IPv6
         return name[: name.find("]") + 1]

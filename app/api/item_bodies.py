@@ -93,7 +93,7 @@ def check_attributes(
 
 def render_item(deployment: Deployment, item: ItemRecord) -> dict[str, Any]:
     """Return an item as ``ItemView`` describes it. Refuse if it has no row yet."""
-    completed = deployment.live_items.completed(item)
+    completed = deployment.live_items.complete_record(item)
     if completed is None:
         raise RefusalError(503, f"the item {item.item_id} waits for a spare row", retry_after=1)
     fields = asdict(completed)

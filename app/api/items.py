@@ -48,7 +48,7 @@ NewId = Annotated[
 async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     """Create or change an item in every worker. After the answer it can be in the next list.
 
-    If more items are new than there is room for, it can be in lists some seconds later.
+    A new item for which no row is free yet is stored, and can be in lists some seconds later.
     With `"is_available": false` it is in no list from then on.
     """
     service, deployment = _access(http)
@@ -61,7 +61,7 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
         if body.attributes is not None:
             fields["attributes"] = {**(before.attributes or {}), **attributes}
         item = replace(before, **fields)
-        _require_room(service, deployment, item)
+        _require_row(service, deployment, item)
         return item
 
     item = await _change(service, item_id, update, "put")
@@ -117,8 +117,8 @@ def _find(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
     return ItemRecord(item_id, since=time.time())
 
 
-def _require_room(service: Service, deployment: Deployment, item: ItemRecord) -> None:
-    """Refuse an item for which there is no row, or no room among the records."""
+def _require_row(service: Service, deployment: Deployment, item: ItemRecord) -> None:
+    """Refuse an item for which there is no row, or whose record would be one too many."""
     records, limit = service.item_store.items, service.settings.item_limit
     if item.item_id not in records and len(records) >= limit:
         service.metrics.count("item_changes", "put", "full")
@@ -128,10 +128,10 @@ def _require_room(service: Service, deployment: Deployment, item: ItemRecord) ->
             "item_id",
         )
     items, maximum = deployment.live_items, service.settings.max_spare_items
-    if items.has_room_for(item):
+    if items.has_row_for(item):
         return
-    if items.may_wait(maximum):
-        service.make_room_soon()
+    if items.will_fit(maximum):
+        service.add_spare_rows_soon()
         return
     service.metrics.count("item_changes", "put", "full")
     raise RefusalError(

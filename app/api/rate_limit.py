@@ -27,7 +27,7 @@ class RateLimit:
         if caller.key is None or not self._shares.rate:
             await self._app(scope, receive, send)
             return
-        wait = self._shares.wait_time(caller.key.name)
+        wait = self._shares.take_token(caller.key.name)
         if not wait:
             await self._app(scope, receive, send)
             return

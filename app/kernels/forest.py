@@ -30,9 +30,11 @@ class UnsupportedForestError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:
-    """The trees of one booster as flat arrays. Built when a bundle is loaded.
+    """The trees of one booster as flat arrays.
 
-    A test passes for a value up to its threshold. A row that passes goes to the left.
+    They are flattened in training and read from the bundle. The trees of older bundles are
+    flattened when they are loaded. A test passes for a value up to its threshold. A row that passes
+    goes to the left.
     """
 
     n_features: int

@@ -19,7 +19,7 @@ from app.catalogue.attributes import AttributeValue, is_of_kind
 from app.catalogue.catalogue import Catalogue
 from app.live_catalogue.catalogue_overlay import CatalogueOverlay
 
-ROW_REST = 1.0  # seconds until a deleted item's row is reused: lists in the making still name it
+ROW_REST = 1.0  # seconds until a deleted item's row is reused: lists being computed may name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +79,17 @@ class LiveItems:
         return len(self.catalogue) - len(self.base)
 
     def wanted_spare_count(self, maximum: int) -> int:
-        """Return how many spare rows there should be, at most ``maximum``.
+        """Return how many spare rows there should be.
 
-        They are doubled as soon as half of them, or of the codes for new providers, are taken.
+        When more than half of the rows or provider codes are taken, return four times the number
+        taken, at most ``maximum``. Otherwise return the number that there is.
         """
         taken = self._taken_count
         if 2 * taken <= self.spare_count or not taken:
             return self.spare_count
         return max(self.spare_count, min(4 * taken, maximum))
 
-    def may_wait(self, maximum: int) -> bool:
+    def will_fit(self, maximum: int) -> bool:
         """Return whether a further item gets a row when there are ``maximum`` spare rows."""
         return self._taken_count < maximum
 
@@ -98,7 +99,7 @@ class LiveItems:
         new_providers = len(self._providers) - len(self.base.provider_names)
         return max(self.placed_count, new_providers) + len(self.waiting)
 
-    def has_room_for(self, item: ItemRecord) -> bool:
+    def has_row_for(self, item: ItemRecord) -> bool:
         """Return whether there is, or will soon be, a row for this item and a provider code."""
         has_code = item.provider is None or item.provider in self._providers
         has_code |= len(self._providers) < len(self.catalogue.provider_names)
@@ -121,7 +122,7 @@ class LiveItems:
         row = self.catalogue.ids.row(item.item_id)
         if item.is_deleted:
             self._remove(row)
-        elif self.has_room_for(item) and (self._free or row >= 0):
+        elif self.has_row_for(item) and (self._free or row >= 0):
             row = self._take_row(item) if row < 0 else row
             default = bool(self.base.available[row]) if row < len(self.base) else True
             available = default if item.is_available is None else item.is_available
@@ -134,14 +135,14 @@ class LiveItems:
             self.waiting[item.item_id] = item
             self.catalogue.available[row : row + 1] = False  # no row when the item has none
 
-    def completed(self, item: ItemRecord) -> ItemRecord | None:
+    def complete_record(self, item: ItemRecord) -> ItemRecord | None:
         """Return the record with every field filled in, as it will be if the item waits for a row.
 
         None when the item has no row and does not wait for one.
         """
         catalogue, rows = self.catalogue, self.catalogue.ids.rows([item.item_id])
         if rows[0] < 0:
-            return self._completed_waiting(item) if item.item_id in self.waiting else None
+            return self._complete_waiting(item) if item.item_id in self.waiting else None
         row, (provider,) = int(rows[0]), catalogue.providers[rows].tolist()
         year = float(catalogue.released[row])
         return replace(
@@ -155,7 +156,7 @@ class LiveItems:
             attributes={name: column.at(row) for name, column in catalogue.attributes.items()},
         )
 
-    def _completed_waiting(self, item: ItemRecord) -> ItemRecord:
+    def _complete_waiting(self, item: ItemRecord) -> ItemRecord:
         values = item.attributes or {}
         attributes = {
             name: values[name] if is_of_kind(column.kind, values.get(name)) else None

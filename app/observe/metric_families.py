@@ -141,22 +141,22 @@ FAMILIES = (
     Family(
         "gauge",
         "new_user_events",
-        "Counted events since then, of users that the bundle does not have.",
+        "Counted events since the bundle came into service, of users that it does not have.",
         merge="livemax",
     ),
     Family(
         "gauge",
         "new_user_surges",
-        "Items and scenes since then that users without any history moved alone within an hour; "
-        "the log names them.",
+        "Items and scenes since the bundle came into service of which at least four fifths of the "
+        "events or lists in an hour are from users that it does not have; the log names them.",
         ("kind",),
         "livemax",
     ),
     Family(
         "gauge",
         "scenes_dropped",
-        "Scenes since then whose counts were dropped for another one: name the scenes that exist "
-        "in the setting `scenes`.",
+        "Scenes since the bundle came into service whose counts were dropped for another one: name "
+        "the scenes that exist in the setting `scenes`.",
         merge="livemax",
     ),
     Family(
@@ -185,8 +185,8 @@ FAMILIES = (
     Family(
         "gauge",
         "waiting_items",
-        "Items that wait for a spare row: for some seconds, while room is made, or because there "
-        "are `max_spare_items` of them.",
+        "Items that wait for a spare row: for some seconds, while rows are added, or because "
+        "there are `max_spare_items` of them.",
         merge="livemax",
     ),
     Family(

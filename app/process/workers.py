@@ -1,10 +1,10 @@
 """Worker processes on one socket: replaced when they die or hang, ended without losing a request.
 
 Workers are forked from a process that has only imported what they import: they start at once and
-share its memory. Each worker reports through a pipe that its event loop runs; the end of the pipe
-is the end of the worker, whatever becomes of the process that forked it. The parent counts the
-silence of a worker only while the parent itself runs: when the whole machine stops, no worker is
-blamed. After it has killed one worker, it waits as long again before it kills another.
+share its memory. Each worker reports through a pipe that its event loop runs. The pipe closes when
+the worker ends, even if the process that forked it ended before. The parent counts the silence of a
+worker only while the parent itself runs: when the whole machine stops, no worker is blamed. The
+parent waits for ``hang`` seconds again before it kills another worker.
 """
 
 import logging
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 END_TIMEOUT = 4.0  # seconds for a worker to end, after it has drained, before it is killed
 RESTART_PAUSE = 0.5  # seconds before a dead worker is replaced: the next may die too
 STARTING, LISTENING = b"s", b"l"  # what a worker reports
-# Elsewhere than on Linux, libraries of the system may not survive a fork.
+# On systems other than Linux, libraries of the system may not survive a fork.
 START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
 APPLICATION = "app.main"  # what workers import
@@ -97,7 +97,7 @@ class _FirstListening:
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """One worker process, and what was heard of it."""
+    """One worker process, and its reports."""
 
     process: BaseProcess
     reports: Connection

@@ -23,11 +23,10 @@ class BoostedTrees:
     """Trees flattened for compiled loops, which return the bits that LightGBM returns.
 
     Trees that cannot be flattened are scored by LightGBM itself. LightGBM is imported only where
-    it is needed: it imports scikit-learn where that is installed, and a process then takes about
-    70 MB and a second more.
+    it is needed: it imports scikit-learn where that is installed, which takes time and memory.
     """
 
-    forest: Forest | None  # None: by LightGBM
+    forest: Forest | None  # None: LightGBM scores them
     _model_file: Path | None = field(default=None, repr=False)
 
     @classmethod
@@ -67,6 +66,9 @@ class BoostedTrees:
             features: (n, f), what LightGBM reads.
             columns: (f, n) in C order, the same values for the compiled loops.
             trees: how many trees to add up.
+
+        Raises:
+            ValueError: the trees read another number of columns.
         """
         if self.forest is not None:
             return self.forest.score(columns, trees)
@@ -97,7 +99,7 @@ class BoostedTrees:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read what ``write`` wrote; the text alone where there are no flattened trees.
+        """Read what ``write`` wrote, or only the text of an older bundle.
 
         Raises:
             OSError: a file cannot be read.

@@ -28,7 +28,7 @@ class GradientBoosting:
 
     @classmethod
     def of(cls, base: Logistic, *boosters: "lightgbm.Booster") -> Self:
-        """Flatten boosters that were just grown."""
+        """Return the linear model with these boosters, flattened."""
         return cls(base, tuple(map(BoostedTrees.of, boosters)))
 
     def score(self, features: Matrix, trees: int = -1) -> Scores:
@@ -80,5 +80,5 @@ class GradientBoosting:
         """
         files = sorted(folder.glob(f"{stem}.*.txt"))
         if not files:
-            raise FileNotFoundError(f"{folder / stem}.0.txt")
+            raise FileNotFoundError(f"{folder / stem}.0.txt is absent: train again")
         return cls(Logistic.read(folder, stem), tuple(map(BoostedTrees.read, files)))

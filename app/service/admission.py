@@ -17,16 +17,14 @@ from time import monotonic
 
 from app.deadline import OverloadError
 
-FULL_SHARE_LOAD = 0.5  # share of the budget that a request may need and use all candidates
+FULL_SHARE_LOAD = 0.5  # a request that needs at most this share of the budget uses all candidates
 MIN_CANDIDATE_SHARE = 0.3  # share of the candidates of a request that needs the whole budget
 WEIGHT = 0.05  # of a new measurement in the mean: the last 20 requests or so count
 MAX_RATIO = 4.0  # of a measurement to the mean: one stall does not count as a slow request
 TARGET_MISSES = 0.01  # share of the admitted requests that may take longer than predicted
 MARGIN_STEP = 0.005  # share of the budget by which one such request widens the margin
 MAX_MARGIN = 0.5  # share of the budget
-SHARED_LOAD = (
-    0.7  # share of the budget up to which a client may use more than its share of requests
-)
+SHARED_LOAD = 0.7  # share of the budget above which a client with more than its share is refused
 CLIENT_MEMORY = 10.0  # seconds for which a client counts as active after a request
 MAX_YIELD = 0.5  # seconds that an import waits for the lists before it, and other imports
 TOO_LATE = "the time that is left is too short for the computation; try again later"
@@ -58,12 +56,18 @@ class Admission:
     def __init__(
         self, budget: float, max_in_flight: int, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Args are the seconds of each request, the most requests at a time, and the time now."""
+        """Begin without a measurement.
+
+        Args:
+            budget: seconds from the arrival of a request to its answer.
+            max_in_flight: the most requests at a time.
+            clock: returns seconds, and never goes back; ``arrived`` is by the same clock.
+        """
         self.budget = budget
         self.max_in_flight = max_in_flight
         self.in_flight = 0  # admitted and not answered
         self.service_time = 0.0  # seconds of the event loop that one request takes; 0: unknown
-        self.margin = 0.0  # seconds by which few requests exceed their prediction
+        self.margin = 0.0  # seconds; about 1 % of requests exceed their prediction by more
         self.clients: dict[str, ClientLoad] = {}  # active ones, by name
         self.lag = 0.0  # seconds that a request may have waited before the loop read it
         self._clock = clock
@@ -93,7 +97,8 @@ class Admission:
         load = (end - arrived + self.lag + self.margin) / self.budget
         share = self._share_of(client)
         limit = SHARED_LOAD if share > 1.0 else 1.0
-        # With less than its share it rather risks to be late than to be refused for others.
+        # A client below its share is admitted without the margin: late is better than refused
+        # because of others.
         risked = self.margin / self.budget if 0.0 <= share <= 1.0 else 0.0
         if ahead and (load - risked > limit or ahead >= limit * self.max_in_flight):
             raise self._refusal(f"{ahead} requests are in flight; try again later")
@@ -105,7 +110,7 @@ class Admission:
     def release(self, admitted: AdmittedRequest, *, is_refused: bool = False) -> None:
         """Record that an admitted request has ended, and learn how good the prediction was.
 
-        One that was refused all the same had a prediction that was too short.
+        A request that was admitted and then refused counts as predicted too short.
         """
         self.in_flight -= 1
         if not self.in_flight:
@@ -139,12 +144,15 @@ class Admission:
         return own.in_flight * active / self.in_flight if self.in_flight else 0.0
 
     async def yield_to_lists(self) -> None:
-        """Wait until no list is in the making, one import after the other, but not for long."""
+        """Wait until no request for a list is in flight.
+
+        Imports wait one after the other, each at most ``MAX_YIELD`` seconds.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(MAX_YIELD), self._import_turn:
                 await self._is_idle.wait()
 
-    async def turn(self, arrived: float) -> None:
+    async def wait_for_turn(self, arrived: float) -> None:
         """Wait until this request may compute.
 
         Raises:
@@ -243,9 +251,10 @@ class Admission:
 
 
 def candidate_share(load: float) -> float:
-    """Return the share of the candidates at this load, which is 1 where the budget is just enough.
+    """Return the share of the candidates for a load.
 
-    The share is 1 up to half of it, and then falls evenly.
+    A request that needs its whole budget has a load of 1. The share is 1 up to a load of 0.5, then
+    falls linearly to 0.3 at 1.
     """
     excess = max(load - FULL_SHARE_LOAD, 0.0) / (1.0 - FULL_SHARE_LOAD)
     return max(1.0 - (1.0 - MIN_CANDIDATE_SHARE) * excess, MIN_CANDIDATE_SHARE)

@@ -137,7 +137,7 @@ class Rollout:
             self.metrics.count("bundle_refused")
             log.error("bundle refused: %s", reason)
 
-    async def make_room(self) -> None:
+    async def add_spare_rows(self) -> None:
         """Serve the same bundle with more spare rows, before new items have taken all of them."""
         deployment, loaded = self.deployment, self._loaded
         if deployment is None or loaded is None:
@@ -145,7 +145,7 @@ class Rollout:
         now = deployment.live_items.spare_count
         wanted = deployment.live_items.wanted_spare_count(self.settings.max_spare_items)
         if wanted > now:
-            log.info("making room for %d new items; there were rows for %d", wanted, now)
+            log.info("adding spare rows: %d, before %d", wanted, now)
             await self._put_into_service(loaded, wanted)
 
     async def _put_into_service(self, loaded: LoadedBundle, spare: int = 0) -> None:

@@ -143,7 +143,7 @@ class Service:
         log.info("looking for a new bundle and new keys")
         self._reload.set()
 
-    def make_room_soon(self) -> None:
+    def add_spare_rows_soon(self) -> None:
         """Look at once whether new items need more rows."""
         self._reload.set()
 
@@ -172,7 +172,9 @@ class Service:
         if deployment is None:
             raise RuntimeError("no bundle is in service: check Service.deployment first")
         request = record.to_request(deployment.bundle, arrived)
-        run, explanation = await deployment.recommend(request, explain, self.admission.turn)
+        run, explanation = await deployment.recommend(
+            request, explain, self.admission.wait_for_turn
+        )
         return Answer.of(request_id, record, deployment, run, explanation)
 
     def run_side_effects(self, answer: Answer) -> None:
@@ -206,7 +208,7 @@ class Service:
                 await self.rollout.refresh()
             finally:
                 self.first_attempt.set()
-            await self.rollout.make_room()
+            await self.rollout.add_spare_rows()
             self.metrics.count(
                 "impressions_dropped", n=self.impressions.dropped - dropped_impressions
             )

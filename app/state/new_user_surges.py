@@ -1,7 +1,7 @@
-"""Notice items and scenes that many users without any history move within an hour.
+"""Notice items and scenes that users whom the bundle does not have move within an hour.
 
-Invented users cost nothing, so a cap for each user does not stop them. They count, because real new
-users look the same. But an item or a scene that they move alone is logged and counted.
+A cap for each user does not stop invented users, because many can be invented. Their events count:
+real new users look the same. But an item or a scene that they move alone is logged and counted.
 """
 
 import logging
@@ -37,7 +37,7 @@ class HourCounts:
     noticed: set[str] = field(default_factory=set)
 
     def add(self, name: str, *, is_new: bool) -> bool:
-        """Count one; return whether the subject surges, once for each."""
+        """Count one event or list; return True once, when the item or scene first surges."""
         if name not in self.every and len(self.every) >= MAX_SUBJECTS:
             name = "(others)"
         self.every[name] += 1
@@ -59,7 +59,7 @@ class HourCounts:
 
 @dataclass(slots=True, eq=False)
 class NewUserSurges:
-    """Counts by the hour in which events and lists arrive. New users are those of no bundle."""
+    """Counts by the hour in which events and lists arrive. The bundle does not have new users."""
 
     users: Users  # of the bundle; without any, every user is new, and nothing is noticed
     noticed: dict[Kind, int] = field(default_factory=lambda: {"item": 0, "scene": 0}, init=False)
@@ -70,12 +70,12 @@ class NewUserSurges:
     def record(
         self, kind: Kind, names: Sequence[str], users: Sequence[str], arrived: float
     ) -> None:
-        """Count events on these items, or lists of these scenes, (m,) each.
+        """Count events on these items, or lists of these scenes.
 
         Args:
             kind: of the names.
-            names: ids of items, or names of scenes.
-            users: ids.
+            names: (m,) ids of items, or names of scenes.
+            users: (m,) ids.
             arrived: unix seconds, when the newest was stored.
         """
         if not len(self.users.ids):
@@ -90,8 +90,9 @@ class NewUserSurges:
             if counts.add(name, is_new=is_new):
                 self.noticed[kind] += 1
                 log.warning(
-                    "the %s %r has %d %s of users without any history in this hour, out of %d: if "
-                    "they are invented, revoke the key that sends them or set rate_limit_per_key",
+                    "the %s %r has %d %s in this hour of users that the bundle does not have, out "
+                    "of %d: if they are invented, revoke the key that sends them, or set "
+                    "rate_limit_per_key",
                     *(kind, name, counts.new[name]),
                     *("events" if kind == "item" else "lists", counts.every[name]),
                 )

@@ -2,8 +2,8 @@
 
 Each worker takes tokens from a bucket of its own, and reports what it has taken several times a
 second. Redis keeps one bucket a key. Its reply has the tokens that are left and the number of
-workers that use the key, and each of those may take an equal share until the next report. While
-Redis does not answer, each worker keeps its last share of the rate.
+workers that use the key, and each worker may take an equal share until the next report. While Redis
+does not answer, each worker keeps its last share of the rate.
 """
 
 import asyncio
@@ -23,9 +23,10 @@ BURST_SECONDS = 2.0  # a key that has rested may send what it may send in this t
 REPORT_INTERVAL = 0.1  # seconds between two reports, while keys are in use
 MEMORY_SECONDS = 2  # for which a worker counts among those that use a key
 EXPIRY_SECONDS = 60  # of the keys in Redis, after the last use
-# KEYS: of each API key its bucket, and the workers that use it. ARGV: requests a second, size of a
-# bucket, name of this worker, seconds of memory and expiry, then the tokens that were taken of
-# each. Returns of each the tokens left and the number of workers.
+# KEYS: for each API key, its bucket and the set of the workers that use it.
+# ARGV: requests a second, size of a bucket, name of this worker, MEMORY_SECONDS, EXPIRY_SECONDS;
+#   then, for each API key, the tokens that were taken.
+# Returns, for each API key, the tokens that are left and the number of workers.
 SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
@@ -55,12 +56,12 @@ class TokenBucket:
     """The requests of one key that this worker may still answer now."""
 
     tokens: float
-    at: float  # seconds by the clock
+    at: float  # seconds by the clock when ``tokens`` was computed
     share: float  # of the rate and of the burst, for this worker
     taken: int = 0  # tokens that were not reported yet
-    is_used: bool = False  # since the last report, also without a token
+    is_used: bool = False  # a request came since the last report, even if refused
 
-    def wait_time(self, rate: float, now: float) -> float:
+    def take_token(self, rate: float, now: float) -> float:
         """Take a token, and return 0; without one, return the seconds until there is one."""
         own_rate = rate * self.share
         self.is_used = True
@@ -75,7 +76,7 @@ class TokenBucket:
     def divide(self, left: float, workers: int, rate: float) -> None:
         """Continue with this worker's part of the tokens that are left for all.
 
-        The part grows in steps: workers that began at the same time may not have reported yet.
+        A share at most doubles at each report, because other workers may not have reported yet.
         """
         self.share = min(1.0 / max(workers, 1), 2.0 * self.share)
         self.tokens = min(left * self.share, self._size(rate)) - self.taken
@@ -90,21 +91,27 @@ class RateShares:
     def __init__(
         self, rate: float, workers: int = 1, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Args are the requests a second of each key, 0 for no limit, the workers, and the time."""
+        """Begin without a bucket.
+
+        Args:
+            rate: requests a second of each key; 0: no limit.
+            workers: the number of worker processes of this service.
+            clock: returns seconds, and never goes back.
+        """
         self.rate = rate
         self._workers = max(workers, 1)  # of this service
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}  # by the name of a key; there are few
         self._in_use = asyncio.Event()
 
-    def wait_time(self, key: str) -> float:
+    def take_token(self, key: str) -> float:
         """Take a token of a key, and return 0; without one, return the seconds to wait."""
         now = self._clock()
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket(math.inf, now, 1.0 / self._workers)
         self._in_use.set()
-        return bucket.wait_time(self.rate, now)
+        return bucket.take_token(self.rate, now)
 
     async def run(self, store: Store, prefix: str, worker: str) -> None:
         """Report what is taken until cancelled, and share what is left with the other workers."""

@@ -2,7 +2,8 @@
 
 Popularity, trends, likes by segment and by scene show what many users do. A user who sends one
 event a thousand times must not move them. Training caps a whole log by ``first_of_hour``. The
-service caps events as they come by ``RepeatCap``, with the same result for events that are on time.
+service caps events as they come by ``RepeatCap``, with the same result for events that are on time,
+as long as it remembers them: the newest 100,000 to 200,000.
 """
 
 from collections.abc import Sequence

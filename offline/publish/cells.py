@@ -21,15 +21,15 @@ CELLS_PER_ROOT = 4  # cells for n vectors, in units of √n
 POINTS_PER_CELL = 40  # least mean size of a cell, and what clustering looks at for each
 ROUNDS = 10  # of k-means
 BANDS = 12  # the vectors of each are at least half as long as the longest of the band
-ALONE_SHARE = 0.5  # the longest vectors, each a cell of its own, in units of the other cells
-LONG = 2.0  # such a vector is longer than this, in units of the median
-FEW = 8  # mean size of the cells of long vectors, which are few and answer most queries
-CODED = 100_000  # vectors from which codes are learned
+MAX_LONG_SHARE = 0.5  # long vectors that get a cell of their own: at most this share of n_cells
+LONG_RATIO = 2.0  # a long vector is more than this many medians long
+FEW = 8  # a band of few vectors, which are long and answer most queries, gets a cell for each 8
+CODED = 100_000  # most vectors from which codes are learned
 BLOCK_ROWS = 65_536
 
 
 def build_cells(vectors: Matrix, kind: str, seed: int) -> faiss.IndexIVF:
-    """Build an index with cells. A query searches the cells whose mean it likes most.
+    """Build an index with cells. A query searches the cells whose mean has the largest product.
 
     Args:
         vectors: (n, d)
@@ -73,9 +73,9 @@ def assign_cells(vectors: Matrix, n_cells: int, seed: int) -> NDArray[np.int64]:
 
 
 def _divide(vectors: Matrix, n_cells: int, seed: int) -> Iterator[tuple[Rows, int]]:
-    """Yield the rows of each group, vectors of similar length and direction, and its cells."""
+    """Yield the rows of each group, of similar vectors, and its number of cells."""
     lengths = np.concatenate([np.linalg.norm(block, axis=1) for block in _blocks(vectors)])
-    longest = find_longest(lengths, round(ALONE_SHARE * n_cells))
+    longest = find_longest(lengths, round(MAX_LONG_SHARE * n_cells))
     for row in longest:
         yield np.array([row]), 1
     lengths[longest] = np.nan
@@ -105,7 +105,7 @@ def find_longest(lengths: NDArray[np.floating], limit: int) -> Rows:
     if not lengths.any() or not limit:
         return np.empty(0, np.int64)
     longest = np.argpartition(lengths, -min(limit, len(lengths)))[-limit:]
-    return np.sort(longest[lengths[longest] > LONG * np.median(lengths[lengths > 0])])
+    return np.sort(longest[lengths[longest] > LONG_RATIO * np.median(lengths[lengths > 0])])
 
 
 def _cluster(units: Matrix, k: int, seed: int) -> Matrix:
@@ -176,10 +176,10 @@ def choose_probes(
     least: float,
     vectors: Matrix,
 ) -> bool:
-    """Set the fewest cells to search with which the recall is at least ``least``.
+    """Set ``index.nprobe`` to about the smallest number with which the recall is ``least`` or more.
 
-    Return False if a search of all cells has a lower recall. The number doubles until the recall
-    is reached; then the interval is halved.
+    If a search of all cells has a lower recall, return False; ``nprobe`` is ``nlist`` then. The
+    number doubles until the recall is reached; then the interval is halved, to a sixteenth.
 
     Args:
         index: of ``build_cells``.

@@ -38,12 +38,12 @@ class IndexConfig:
     """The settings of the vector index.
 
     ``flat`` is exact. ``sq8`` stores a byte instead of a float. ``ivf_*`` divide the vectors into
-    about 4 √n cells, and a query searches the nearest of them. ``ivf_pq`` stores half a byte
+    about 4 to 6 √n cells, and a query searches the nearest of them. ``ivf_pq`` stores half a byte
     instead of a float. ``auto`` is ``flat`` up to 50,000 items and ``ivf_sq8`` above.
 
-    The number of cells that a query searches is the smallest with which users of the log get
-    ``least_recall`` of their 300 exact results, unless ``probed_share`` sets it. If all cells
-    together do not reach it, the index is ``flat``.
+    The number of cells that a query searches is found to a sixteenth: with it, sampled users of the
+    log get ``least_recall`` + 0.02 of their 300 exact results. If all cells together do not reach
+    that, the index is ``flat``. ``probed_share`` sets the number instead.
     """
 
     kind: IndexKind = "auto"
@@ -86,7 +86,7 @@ def _cached_cells(content: Content, kind: str, seed: int) -> faiss.IndexIVF:
 
 
 def _content_cells(content: Content, kind: str, seed: int) -> faiss.IndexIVF:
-    """Return cells of the content vectors, whose number to search may be set."""
+    """Return a copy of the cached cells, so that the caller may set ``nprobe``."""
     cells = faiss.clone_index(_cached_cells(content, kind, seed))
     assert isinstance(cells, faiss.IndexIVF)  # noqa: S101 - the library says only: an index
     return cells

@@ -77,7 +77,7 @@ class AwayStore:
 def take_all(shares, key="k"):
     """Take tokens until there are none; return their number."""
     taken = 0
-    while not shares.wait_time(key):
+    while not shares.take_token(key):
         taken += 1
     return taken
 
@@ -109,7 +109,7 @@ async def test_tokens_that_could_not_be_reported_are_reported_later():
     n = take_all(shares)
     with suppress(StageError):
         await shares.report(AwayStore(), "t", "w")
-    shares.wait_time("k")
+    shares.take_token("k")
     await shares.report(store, "t", "w")
     await shares.report(store, "t", "w")  # nothing was used since
     assert store.taken == [n]
@@ -129,6 +129,6 @@ async def test_reports_run_only_while_keys_are_used():
     task = asyncio.create_task(shares.run(store, "t", "w"))
     await asyncio.sleep(0)
     assert store.calls == 0
-    shares.wait_time("k")
+    shares.take_token("k")
     await store.was_called.wait()
     task.cancel()

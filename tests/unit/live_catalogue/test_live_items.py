@@ -45,8 +45,8 @@ def test_a_new_item_takes_a_spare_row_with_all_that_is_told_of_it():
     assert known.has_category(row, ["novel"]).tolist() == [False, True]
     assert known.has_category(row[1:], ["war"]).tolist() == [True]
     assert (known.providers[row[1:]] == known.provider_codes(["zeta"])).all()
-    assert stock.completed(item()).released == 1999.5
-    assert stock.completed(item()).categories == ("war", "novel")
+    assert stock.complete_record(item()).released == 1999.5
+    assert stock.complete_record(item()).categories == ("war", "novel")
     assert stock.counters.first_seen[ITEMS] == SINCE
     stock.counters.refresh()
     assert stock.counters.fresh().rows[0] == ITEMS
@@ -54,14 +54,14 @@ def test_a_new_item_takes_a_spare_row_with_all_that_is_told_of_it():
 
 def test_what_is_told_of_an_item_of_the_bundle_replaces_that_part_alone_and_can_be_taken_back():
     stock = stocked()
-    before = stock.completed(item("i03"))
+    before = stock.complete_record(item("i03"))
     stock.put(item("i03", title="Other", flags=("adult",), provider="echo"))
-    told = stock.completed(item("i03"))
+    told = stock.complete_record(item("i03"))
     assert (told.title, told.flags, told.provider) == ("Other", ("adult",), "echo")
     assert told.categories == before.categories
     assert stock.catalogue.has_flag(rows(2, 3), ["adult"]).tolist() == [False, True]
     stock.put(item("i03"))
-    assert stock.completed(item("i03")) == before
+    assert stock.complete_record(item("i03")) == before
     assert stock.base.titles.take(rows(3)) == [before.title]
 
 
@@ -84,13 +84,13 @@ def priced():
 
 def test_attributes_told_replace_those_of_the_bundle_one_by_one():
     stock = priced()
-    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    assert stock.complete_record(item("i03")).attributes == {"price": 3.0, "language": "de"}
     stock.put(item("i03", attributes={"price": 5.5, "language": None}))
-    assert stock.completed(item("i03")).attributes == {"price": 5.5, "language": "de"}
+    assert stock.complete_record(item("i03")).attributes == {"price": 5.5, "language": "de"}
     stock.put(item("i03", attributes={"language": "fr"}))
-    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "fr"}
+    assert stock.complete_record(item("i03")).attributes == {"price": 3.0, "language": "fr"}
     stock.put(item("i03"))
-    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    assert stock.complete_record(item("i03")).attributes == {"price": 3.0, "language": "de"}
     assert stock.base.attributes["price"].at(3) == 3.0
     assert stock.catalogue.attributes["language"].extra_rows == {}
 
@@ -98,21 +98,21 @@ def test_attributes_told_replace_those_of_the_bundle_one_by_one():
 def test_a_spare_row_knows_nothing_but_what_its_item_is_told_of():
     stock = priced()
     stock.put(item("a", attributes={"price": 1.0, "language": "fr"}))
-    assert stock.completed(item("a")).attributes == {"price": 1.0, "language": "fr"}
+    assert stock.complete_record(item("a")).attributes == {"price": 1.0, "language": "fr"}
     stock.put(item("b"))
-    assert stock.completed(item("b")).attributes == {"price": None, "language": None}
+    assert stock.complete_record(item("b")).attributes == {"price": None, "language": None}
     stock.put(item("a", is_deleted=True))
     now, stock.clock = ROW_REST, lambda: now + 1e9
     stock.put(item("c", attributes={"language": "en"}))
     assert stock.catalogue.ids.row("c") == ITEMS
-    assert stock.completed(item("c")).attributes == {"price": None, "language": "en"}
+    assert stock.complete_record(item("c")).attributes == {"price": None, "language": "en"}
 
 
 def test_attributes_that_this_bundle_does_not_know_or_has_otherwise_are_passed_over():
     stock = priced()
     told = {"price": "cheap", "language": 3.0, "colour": "red"}
     stock.put(item("i03", attributes=told))
-    assert stock.completed(item("i03")).attributes == {"price": 3.0, "language": "de"}
+    assert stock.complete_record(item("i03")).attributes == {"price": 3.0, "language": "de"}
 
 
 @pytest.mark.parametrize("name", ["new", "i03"])
@@ -130,7 +130,7 @@ def test_what_is_deleted_or_not_available_is_so_until_it_is_put_again(name, how)
 def test_items_without_a_spare_row_wait_until_one_is_free():
     stock = stocked(spare=2)
     for name in ("a", "b", "c", "d"):
-        assert stock.has_room_for(item(name)) == (name in "ab")
+        assert stock.has_row_for(item(name)) == (name in "ab")
         stock.put(item(name, title=name))
     assert list(stock.waiting) == ["c", "d"]
     stock.counters.apply(rows(ITEMS), np.ones(1, np.float32), np.array([SINCE]))
@@ -168,7 +168,7 @@ def test_the_state_does_not_depend_on_the_order_in_which_items_were_told():
         for told in order:
             stock.put(told)
     for told in news:
-        assert one.completed(told) == two.completed(told)
+        assert one.complete_record(told) == two.complete_record(told)
 
 
 def test_models_with_room_hold_the_same_and_nothing_behind():
@@ -201,14 +201,14 @@ def test_room_for_nothing_copies_the_catalogue_alone():
     )
     stock.put(item("i03", is_available=False))
     assert models.catalogue.available[3]
-    assert not stock.has_room_for(item())
-    assert stock.has_room_for(replace(item(), item_id="i03"))
+    assert not stock.has_row_for(item())
+    assert stock.has_row_for(replace(item(), item_id="i03"))
 
 
 def test_a_new_item_stands_where_items_that_are_described_alike_do():
     stock = stocked()
     models, like = stock.models, 12
-    known = stock.completed(item(f"i{like}"))
+    known = stock.complete_record(item(f"i{like}"))
     told = (known.title, known.categories, known.released)
     stock.put(item(title=told[0], categories=told[1], released=told[2]))
     near = models.content.items @ models.content.items[ITEMS]
@@ -238,7 +238,7 @@ async def test_vector_channels_find_new_items_until_they_are_gone():
     taste = UserVectors(np.empty(0, np.float32), models.content.items[12])
     asked = query(n=ITEMS + 3, vectors=taste)
     before = await proposed(vectors, asked)
-    known = stock.completed(item("i12"))
+    known = stock.complete_record(item("i12"))
     stock.put(item(title=known.title, categories=known.categories, released=known.released))
     found = await proposed(vectors, asked)
     assert set(found.rows) == {*before.rows, ITEMS}

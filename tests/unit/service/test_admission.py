@@ -38,7 +38,7 @@ def admission(clock):
 
 async def compute(admission, clock, seconds, order=None, name=None):
     """Answer one request whose computation takes this long."""
-    await admission.turn(clock.now)
+    await admission.wait_for_turn(clock.now)
     if order is not None:
         order.append(name)
     clock.now += seconds
@@ -176,7 +176,7 @@ async def test_in_a_flood_the_loop_reads_the_network_once_between_two_computatio
         passed.append(loop.call_soon(count_rounds))
 
     async def request():
-        await admission.turn(clock.now)
+        await admission.wait_for_turn(clock.now)
         began.append(len(passed))
         clock.now += 2.0
         loop.call_soon(refuse)
@@ -192,7 +192,7 @@ async def test_in_a_flood_the_loop_reads_the_network_once_between_two_computatio
 
 async def test_what_arrives_right_after_a_computation_may_have_waited_for_it(admission, clock):
     loads = []
-    await admission.turn(clock.now)
+    await admission.wait_for_turn(clock.now)
     clock.now += 60.0  # a stall
     loop = asyncio.get_running_loop()
     loop.call_soon(lambda: loads.append(admission.lag))
@@ -209,7 +209,7 @@ async def test_a_request_whose_budget_passes_in_the_queue_is_refused_and_costs_n
     arrived = clock.now
     stalled = asyncio.create_task(compute(admission, clock, BUDGET, order, "stalled"))
     await asyncio.sleep(0)
-    late = asyncio.create_task(admission.turn(arrived))
+    late = asyncio.create_task(admission.wait_for_turn(arrived))
     fresh = asyncio.create_task(compute(admission, clock, 1.0, order, "fresh"))
     await asyncio.gather(stalled, late, fresh, return_exceptions=True)
     with pytest.raises(OverloadError):
@@ -223,7 +223,7 @@ async def test_after_a_stall_those_that_will_be_late_are_refused_at_once(admissi
     arrived = clock.now
 
     async def queue(name):
-        await admission.turn(arrived)
+        await admission.wait_for_turn(arrived)
         order.append(name)
         clock.now += 10.0
 
@@ -248,11 +248,11 @@ async def test_an_admitted_request_that_is_refused_widens_the_margin(admission, 
 async def test_a_late_request_is_refused_only_if_others_are_in_flight(admission, clock):
     only = admission.admit(clock.now)
     with pytest.raises(TimeoutError):  # the caller has a fallback
-        await admission.turn(clock.now - BUDGET)
+        await admission.wait_for_turn(clock.now - BUDGET)
     await settle(admission)
     admission.admit(clock.now)
     with pytest.raises(OverloadError):
-        await admission.turn(clock.now - BUDGET)
+        await admission.wait_for_turn(clock.now - BUDGET)
     admission.release(only)
 
 
@@ -266,7 +266,7 @@ async def test_a_late_request_is_refused_if_others_were_refused_after_it_arrived
     for other in admitted[1:]:
         admission.release(other)
     with pytest.raises(OverloadError):
-        await admission.turn(arrived)
+        await admission.wait_for_turn(arrived)
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
@@ -282,7 +282,7 @@ async def test_a_client_that_goes_away_does_not_hold_up_the_others(admission, cl
     assert order[0] == 0
     assert order[-1] == 2
     await settle(admission)
-    await asyncio.wait_for(admission.turn(clock.now), 60)
+    await asyncio.wait_for(admission.wait_for_turn(clock.now), 60)
 
 
 async def test_predictions_that_turn_out_too_short_widen_the_margin(admission, clock):

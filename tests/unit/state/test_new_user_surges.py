@@ -1,4 +1,4 @@
-"""Items and scenes that users without any history move alone are noticed."""
+"""Items and scenes that users whom the bundle does not have move alone are noticed."""
 
 import logging
 
