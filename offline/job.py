@@ -165,7 +165,7 @@ def divide_data(data: LoadedData) -> tuple[Dataset, TimeSplit, list[str]]:
 def adapt_config(
     dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu
 ) -> tuple[JobConfig, list[ConstantChoice]]:
-    """Choose the pause between visits, the start of trees, and the constants of recall.
+    """Choose the pause between visits and the constants of recall for this data.
 
     Nothing is chosen if ``config.adapt`` is false.
 
@@ -176,8 +176,7 @@ def adapt_config(
         return config, []
     if dataset.traits.has_times and config.visits == VisitConfig():
         pause = choose_pause(dataset.log.before(split.test_start))
-        rank = replace(config.rank, listnet_start=config.rank.listnet_start and not pause)
-        config = replace(config, visits=replace(config.visits, pause=pause), rank=rank)
+        config = replace(config, visits=replace(config.visits, pause=pause))
     wiring = funnel_config(config, cpu)
     result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)
     chosen = result.settings

@@ -35,8 +35,8 @@ class RankConfig:
     leaves: AtLeastTwo = 7
     leaf_rows: Count = 40
     truncation: Count = 50
-    # Listwise trees begin from ListNet; False: from log odds. Within visits ListNet is far worse:
-    # the job chooses False for data with visits (docs/decisions/0006-two-fine-models.md).
+    # Listwise trees begin from ListNet; False: from log odds, which is better within visits and
+    # worse at the start of a window (docs/decisions/0006-two-fine-models.md).
     listnet_start: bool = True
     monotone: bool = True  # a higher value in a rising column never lowers a score
     extra_trees: bool = True  # groups are few and noisy: random split points overfit less
