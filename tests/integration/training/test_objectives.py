@@ -175,7 +175,7 @@ def test_a_bundle_keeps_the_models_and_their_weights(tmp_path):
         f"fine.{objective}.{member}.{rest}"
         for objective in WEIGHTS
         for member in ("pointwise", "listwise")
-        for rest in ("json", "0.txt", "1.txt")
+        for rest in ("json", "0.txt", "0.npz", "1.txt", "1.npz")
     } | {"fine.json"}
     assert bundle.manifest.rankers == RankerKinds(fine=OBJECTIVE_BLEND)
     assert bundle.rankers.fine.weights == WEIGHTS
