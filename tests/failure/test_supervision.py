@@ -1,5 +1,6 @@
 """A worker hangs, starts while it is to end, or ends slowly: the parent does what is right."""
 
+import resource
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 
 import httpx
 import psutil
+import pytest
 
 from app.process.draining_server import DrainingServer
 from loadtest.service import list_workers
@@ -89,6 +91,21 @@ def test_workers_outlive_the_process_that_forked_them():
         assert len(workers_of(family)) == 1  # the other is no child of the new process
         before[1].kill()
         until(lambda: len(workers_of(family)) == 2, 20.0)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others need Linux")
+def test_a_worker_that_cannot_be_replaced_now_is_replaced_later():
+    with two_workers() as (parent, port):
+        until(lambda: len(answering(port)) == 2)
+        dead, other = list_workers(parent.pid)
+        before = resource.prlimit(parent.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, (3, before[1]))  # no file more
+        dead.kill()
+        time.sleep(1.2)  # twice as long as it takes to replace a dead worker
+        assert parent.poll() is None
+        assert answering(port) == {other.pid}
+        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, before)
+        until(lambda: len(answering(port)) == 2, 20.0)
 
 
 def workers_of(parent):
