@@ -51,12 +51,21 @@ def read_deleted_items(path: Path) -> list[ItemRecord]:
 
 
 def _read(path: Path) -> list[ItemRecord]:
-    """Read one file. Those of earlier releases are one list of ids."""
+    """Read one file: by kind the ids and, of each, the number of its last change.
+
+    Those of earlier releases are one list of ids, or have lists without numbers.
+    """
     try:
         stored = orjson.loads(path.read_bytes())
         by_kind = stored if isinstance(stored, dict) else {"withheld": list(stored)}
         return [
-            ItemRecord(item_id, 0.0, is_available=False, is_deleted=kind != "unavailable")
+            ItemRecord(
+                item_id,
+                0.0,
+                is_available=False,
+                is_deleted=kind != "unavailable",
+                change=int(ids[item_id]) if isinstance(ids, dict) else 0,
+            )
             for kind, ids in by_kind.items()
             for item_id in ids
             if isinstance(item_id, str)
@@ -66,12 +75,12 @@ def _read(path: Path) -> list[ItemRecord]:
         return []
 
 
-def _ids_not_shown(items: Iterable[ItemRecord]) -> dict[str, list[str]]:
+def _ids_not_shown(items: Iterable[ItemRecord]) -> dict[str, dict[str, int]]:
     newest = sorted(
         (item for item in items if item.is_deleted or item.is_available is False),
         key=lambda item: -item.since,
     )
-    ids: dict[str, list[str]] = {"deleted": [], "unavailable": []}
+    changes: dict[str, dict[str, int]] = {"deleted": {}, "unavailable": {}}
     for item in islice(newest, MAX_IDS):
-        ids["deleted" if item.is_deleted else "unavailable"].append(item.item_id)
-    return {kind: sorted(names) for kind, names in ids.items()}
+        changes["deleted" if item.is_deleted else "unavailable"][item.item_id] = item.change
+    return {kind: dict(sorted(numbers.items())) for kind, numbers in changes.items()}

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -119,7 +119,7 @@ class ItemStore:
         keys = (2, self._items_key, self._log_key)
         for _ in range(MAX_TRIES):
             old = await self._store.command("HGET", self._items_key, item_id)
-            item = changed(decode_item(old) if old else None)
+            item = self._count_change(item_id, decode_item(old) if old else None, changed)
             new = orjson.dumps(asdict(item))
             position = await self._store.command(
                 "EVAL", COMPARE_AND_SET, *keys, item_id, old or b"", new, MAX_LOG_ENTRIES
@@ -145,12 +145,11 @@ class ItemStore:
             ],
         )
         count_before = len(self.items)
-        for text in reply[1::2]:
-            self._apply(text)
+        older = self._apply_stored(reply[1::2])
         self._is_in_order &= len(self.items) <= count_before + 1
         stored = {name.decode() for name in reply[::2]}
         await self._restore(connection, stored)
-        await self._restore_not_shown(connection, stored)
+        await self._restore_not_shown(connection, stored, older)
         self.offsets[self._log_key.encode()] = newest[0][0] if newest else STREAM_START
         await self.workers.confirm(connection, self._offset)
         self.loaded.set()
@@ -179,37 +178,75 @@ class ItemStore:
             with suppress(WriteRefusedError):  # tried again after the next failure
                 await connection.pipeline("items", commands)
 
-    async def _restore_not_shown(self, connection: Store, stored: set[str]) -> None:
-        """Write the preloaded records that the store lacks, for all workers."""
+    def _apply_stored(self, texts: Sequence[bytes]) -> dict[bytes, ItemRecord]:
+        """Apply the store's records; return what must replace those that are out of date.
+
+        A server that took the place of another, or a backup, may have older records. An item that
+        was deleted since must not come back.
+        """
+        older: dict[bytes, ItemRecord] = {}
+        for text in texts:
+            item = decode_item(text)
+            known = item and (self.items.get(item.item_id) or self._not_shown.get(item.item_id))
+            if not item or not known or known.change <= item.change:
+                self._apply(text)
+            elif item.item_id in self.items:
+                older[text] = known
+            else:  # the file has only that the item may not be shown
+                older[text] = replace(
+                    item,
+                    is_available=False,
+                    is_deleted=known.is_deleted,
+                    change=known.change,
+                )
+        return older
+
+    async def _restore_not_shown(
+        self, connection: Store, stored: set[str], older: dict[bytes, ItemRecord]
+    ) -> None:
+        """Write the preloaded records that the store lacks, and newer ones, for all workers."""
         lost = [
-            item
+            (b"", item)
             for name, item in self._not_shown.items()
             if name not in stored and name not in self.items
         ]
-        if lost:
+        if lost or older:
             log.error(
-                "Redis at %s has lost %d deleted or unavailable items, or is another server: they "
-                "are restored from the file of this service",
+                "Redis at %s has lost %d deleted or unavailable items and has %d that are out of "
+                "date, or is another server: they are restored from what this service knows",
                 connection.address,
                 len(lost),
+                len(older),
             )
-        for item in lost:
+        for old, item in [*lost, *older.items()]:
             text = orjson.dumps(asdict(item))
             keys = (2, self._items_key, self._log_key)
             stored_now = await connection.command(
-                "EVAL", COMPARE_AND_SET, *keys, item.item_id, b"", text, MAX_LOG_ENTRIES
+                "EVAL", COMPARE_AND_SET, *keys, item.item_id, old, text, MAX_LOG_ENTRIES
             )
             if stored_now:  # else another worker was faster, and the stream has its record
                 self._apply(text)
         self._not_shown = {}
 
+    def _count_change(
+        self,
+        item_id: str,
+        stored: ItemRecord | None,
+        changed: Callable[[ItemRecord | None], ItemRecord],
+    ) -> ItemRecord:
+        """Return what ``changed`` makes of the stored record, with a number above all known."""
+        known = (stored, self.items.get(item_id), self._not_shown.get(item_id))
+        newest = max((item.change for item in known if item), default=0)
+        return replace(changed(stored), change=newest + 1)
+
     def _apply(self, text: bytes) -> None:
         item = decode_item(text)
         if item is None:
             log.error("the record of an item cannot be read: %.200r", text)
-        elif self.items.get(item.item_id) != item:
+        else:
+            is_new = self.items.get(item.item_id) != item
             self.items[item.item_id] = item
-            for listener in self._listeners:
+            for listener in self._listeners if is_new else ():
                 listener(item)
 
 

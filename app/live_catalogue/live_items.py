@@ -37,6 +37,7 @@ class ItemRecord:
     is_available: bool | None = None
     is_deleted: bool = False
     attributes: Mapping[str, AttributeValue | None] | None = None  # None values: not set
+    change: int = field(default=0, compare=False)  # the number of changes of the item, this one too
 
 
 class RowCounters(Protocol):

@@ -8,10 +8,21 @@ from uuid import uuid4
 
 import pytest
 
-from app.live_catalogue.item_store import ItemStore, decode_item, item_log_key
+from app.live_catalogue.deleted_items import (
+    deleted_items_path,
+    keep_deleted_items_written,
+    read_deleted_items,
+)
+from app.live_catalogue.item_store import (
+    ItemStore,
+    decode_item,
+    item_log_key,
+    item_records_key,
+)
 from app.live_catalogue.live_items import ItemRecord
 from app.state.confirmations import worker_name
 from app.state.store import Store
+from tests.state import until
 
 ITEM = ItemRecord("i1", 9.1e8, title="One", categories=("war", "drama"))
 DELETED = ItemRecord("i1", 9.1e8, is_available=False, is_deleted=True)
@@ -124,6 +135,43 @@ async def test_items_that_a_server_has_lost_are_written_again(store, prefix):
     one.loaded.clear()
     async with following(one), following(ItemStore(store, prefix)) as (other,):
         assert other.items == {"i1": DELETED}
+
+
+async def deleted_behind(store, prefix):
+    """Put and delete an item, then let the store have the record of before, as a backup has it."""
+    one = ItemStore(store, prefix)
+    async with following(one):
+        await one.write(ITEM)
+        before = await store.command("HGET", item_records_key(prefix), "i1")
+        await one.workers.unconfirmed(await one.write(DELETED), 5.0)
+    await store.command("HSET", item_records_key(prefix), "i1", before)
+    return one
+
+
+async def test_a_deleted_item_does_not_come_back_with_older_data(store, prefix, caplog):
+    one = await deleted_behind(store, prefix)
+    one.loaded.clear()
+    async with following(one), following(ItemStore(store, prefix)) as (other,):
+        assert one.items == other.items == {"i1": DELETED}
+    assert "1 that are out of date" in caplog.text
+
+
+async def test_a_new_worker_knows_from_the_file_that_the_store_is_out_of_date(
+    store, prefix, tmp_path
+):
+    one = await deleted_behind(store, prefix)
+    path = deleted_items_path(tmp_path, prefix, "redis://here")
+    writing = asyncio.create_task(keep_deleted_items_written(one, path))
+    await until(lambda: read_deleted_items(path))
+    writing.cancel()
+    other = ItemStore(store, prefix)
+    other.preload(read_deleted_items(path))
+    async with following(other):
+        assert other.items == {"i1": replace(ITEM, is_available=False, is_deleted=True)}
+        put_again, _ = await other.change("i1", lambda _: ITEM)
+        assert put_again.change == 3
+    async with following(ItemStore(store, prefix)) as (third,):
+        assert third.items == {"i1": ITEM}
 
 
 async def test_a_damaged_change_is_logged_and_left_out(store, prefix, caplog):
