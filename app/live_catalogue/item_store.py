@@ -187,17 +187,17 @@ class ItemStore:
         older: dict[bytes, ItemRecord] = {}
         for text in texts:
             item = decode_item(text)
-            known = item and (self.items.get(item.item_id) or self._not_shown.get(item.item_id))
-            if not item or not known or known.change <= item.change:
+            own = item and (self.items.get(item.item_id) or self._not_shown.get(item.item_id))
+            if not item or not own or own.change <= item.change:
                 self._apply(text)
             elif item.item_id in self.items:
-                older[text] = known
+                older[text] = own
             else:  # the file has only that the item may not be shown
                 older[text] = replace(
                     item,
                     is_available=False,
-                    is_deleted=known.is_deleted,
-                    change=known.change,
+                    is_deleted=own.is_deleted,
+                    change=own.change,
                 )
         return older
 
@@ -235,8 +235,8 @@ class ItemStore:
         changed: Callable[[ItemRecord | None], ItemRecord],
     ) -> ItemRecord:
         """Return what ``changed`` makes of the stored record, with a number above all known."""
-        known = (stored, self.items.get(item_id), self._not_shown.get(item_id))
-        newest = max((item.change for item in known if item), default=0)
+        records = (stored, self.items.get(item_id), self._not_shown.get(item_id))
+        newest = max((item.change for item in records if item), default=0)
         return replace(changed(stored), change=newest + 1)
 
     def _apply(self, text: bytes) -> None:

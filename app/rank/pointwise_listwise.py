@@ -14,9 +14,11 @@ from app.rank.gbdt import GradientBoosting
 from app.rank.scorer import RankerSummary
 
 EVENTS_COLUMN = column_names(FINE_VIEW).index("user_events")  # log1p of the number of events
-# Events at which both models count half. Nine trainings on windows of ML-100K before the test
-# compared 2.5 to 160, and all of them kept 20 (docs/decisions/0006-two-fine-models.md).
-HALF_SHARE_EVENTS = np.float32(20.0)
+# Both are constants: docs/decisions/0006-two-fine-models.md has the windows that chose them.
+HALF_SHARE_EVENTS = np.float32(
+    20.0
+)  # events at which the listwise model has half its largest share
+MAX_LISTWISE_SHARE = np.float32(0.5)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,8 +26,8 @@ class PointwiseListwiseBlend:
     """Two models in one score, weighted by the length of the user's history.
 
     ``pointwise`` learns from each row whether the item is positive. ``listwise`` learns what stands
-    out of a user's own pool. The first is better where histories are short, the second where they
-    are long (docs/decisions/0006-two-fine-models.md has the figures).
+    out of a user's own pool. The first is better where histories are short and within visits, the
+    second at the first list of users with long histories (docs/decisions/0006-two-fine-models.md).
     """
 
     pointwise: GradientBoosting
@@ -44,13 +46,13 @@ class PointwiseListwiseBlend:
 
     @staticmethod
     def listwise_share(features: Matrix) -> Scores:
-        """Return the share of the listwise model, (n,): 0 without a history, towards 1 with more.
+        """Return the share of the listwise model, (n,): 0 without a history, more with more events.
 
-        ``share = events / (events + HALF_SHARE_EVENTS)``
+        ``share = MAX_LISTWISE_SHARE * events / (events + HALF_SHARE_EVENTS)``
         """
         events = np.expm1(np.fmax(features[:, EVENTS_COLUMN], 0))  # NaN becomes 0
-        share: Scores = (events / (events + HALF_SHARE_EVENTS)).astype(np.float32, copy=False)
-        return share
+        share: Scores = MAX_LISTWISE_SHARE * events / (events + HALF_SHARE_EVENTS)
+        return share.astype(np.float32, copy=False)
 
     def part_weights(self, features: Matrix) -> dict[str, float]:
         """Return how much each model counts for the user whose pool this is."""
@@ -89,7 +91,10 @@ class PointwiseListwiseBlend:
         shares = np.mean([part for part in parts if part.any()] or parts, axis=0)
         return RankerSummary(
             dict(zip(self.pointwise.base.columns, shares.astype(np.float32).tolist(), strict=True)),
-            {"events at which its two models count half": float(HALF_SHARE_EVENTS)},
+            {
+                "largest share of its listwise model": float(MAX_LISTWISE_SHARE),
+                "events at which that model has half of it": float(HALF_SHARE_EVENTS),
+            },
             sum(model.tree_count for model in self.models),
             sum(len(model.to_text()) for model in self.models),
         )

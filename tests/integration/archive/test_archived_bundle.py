@@ -111,4 +111,3 @@ def test_answers_of_both_bundles_are_replayed_equal_to_the_bit(story, cpu):
         first = client.xrange(events_key(settings.key_prefix), count=1)[0][0].decode()
         assert replayed.head["offsets"][0]["events"][0] == first
         replayer.close()
-        replayer.cpu.close()

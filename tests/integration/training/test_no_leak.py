@@ -172,7 +172,9 @@ def fitted(dataset) -> Models:
 def figures(models, rankers, wiring) -> Evaluation:
     """Judge by what was truly taken, so that nothing but what was learned can move a figure."""
     users = sample_users(ASKERS, 3 * FEW.users_per_window, FEW.seed)
-    return evaluate_rankers(Holdout(DATASET, models, users, CUT, wiring, FEW.seed), rankers)
+    pause = FEW.visits.pause
+    holdout = Holdout(DATASET, models, users, CUT, wiring, FEW.seed, pause)
+    return evaluate_rankers(holdout, rankers)
 
 
 def runs(dataset, models, rankers, wiring):

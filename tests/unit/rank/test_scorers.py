@@ -10,7 +10,11 @@ from sklearn.preprocessing import StandardScaler
 from app.features.views import FINE_VIEW, column_names
 from app.rank.logistic import Logistic
 from app.rank.objectives import ObjectiveBlend
-from app.rank.pointwise_listwise import HALF_SHARE_EVENTS, PointwiseListwiseBlend
+from app.rank.pointwise_listwise import (
+    HALF_SHARE_EVENTS,
+    MAX_LISTWISE_SHARE,
+    PointwiseListwiseBlend,
+)
 from tests.fakes import pool, query
 
 RANDOM = np.random.default_rng(0)
@@ -74,7 +78,7 @@ class Constant:
         return np.full(len(features), self.value + trees / 100, np.float32)
 
 
-@pytest.mark.parametrize(("events", "share"), [(0, 0.0), (20, 0.5), (60, 0.75), (380, 0.95)])
+@pytest.mark.parametrize(("events", "share"), [(0, 0.0), (20, 0.25), (60, 0.375), (380, 0.475)])
 def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share):
     features = np.zeros((3, len(column_names(FINE_VIEW))), np.float32)
     features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(events)
@@ -84,11 +88,11 @@ def test_the_longer_the_history_the_more_the_listwise_model_counts(events, share
     assert both.score(features[:0]).shape == (0,)
 
 
-def test_both_models_count_half_at_the_documented_number_of_events():
+def test_the_listwise_model_has_half_of_its_largest_share_at_the_documented_number_of_events():
     features = np.zeros((2, len(column_names(FINE_VIEW))), np.float32)
     features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(HALF_SHARE_EVENTS)
     both = PointwiseListwiseBlend(Constant(-1.0), Constant(3.0))
-    weights = {"pointwise": 0.5, "listwise": 0.5}
+    weights = {"pointwise": 1 - MAX_LISTWISE_SHARE / 2, "listwise": MAX_LISTWISE_SHARE / 2}
     assert both.part_weights(features) == pytest.approx(weights, abs=1e-4)
 
 
