@@ -51,8 +51,9 @@ class PointwiseListwiseBlend:
         ``share = MAX_LISTWISE_SHARE * events / (events + HALF_SHARE_EVENTS)``
         """
         events = np.expm1(np.fmax(features[:, EVENTS_COLUMN], 0))  # NaN becomes 0
-        share: Scores = MAX_LISTWISE_SHARE * events / (events + HALF_SHARE_EVENTS)
-        return share.astype(np.float32, copy=False)
+        share = MAX_LISTWISE_SHARE * events / (events + HALF_SHARE_EVENTS)
+        shares: Scores = share.astype(np.float32, copy=False)
+        return shares
 
     def part_weights(self, features: Matrix) -> dict[str, float]:
         """Return how much each model counts for the user whose pool this is."""
