@@ -16,7 +16,7 @@ RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['p
 COPY . .
 # The kernels are compiled where they are installed, so not in the folder of the sources.
 RUN pip install --no-deps . && python -m compileall -q /venv/lib \
- && cd / && python -c "import app.build, app.kernels.forest, app.kernels.json_scan; from app.kernels.compiled import compile_kernels; compile_kernels(print)"
+ && cd / && python -c "from app.kernels.compiled import compile_kernels; compile_kernels(print)"
 
 FROM builder AS train-builder
 RUN pip install -c constraints.txt -r train.txt && recfunnel data get ml-100k --to /dataset

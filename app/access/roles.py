@@ -23,7 +23,7 @@ def _rule(methods: str, path: str, role: Role) -> RoleRule:
 # The first rule that matches decides. What no rule names needs an admin.
 RULES = (
     _rule("DELETE", r"/users/[^/]+", "admin"),  # erasure
-    _rule("GET HEAD", r"/erasures/[^/]+", "admin"),  # its receipt
+    _rule("GET HEAD", r"/erasures(/.*)?", "admin"),  # its receipt
     _rule("GET HEAD POST PUT PATCH", r"/users(/.*)?", "write"),
     _rule("POST", r"/events", "write"),
     _rule("POST PUT PATCH DELETE", r"/items(/.*)?", "write"),

@@ -1,4 +1,4 @@
-"""Notes on filters and blocks that are valid but may not mean what their caller thinks."""
+"""Find filters and blocks that are valid but may not mean what their caller thinks."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches

@@ -13,7 +13,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from threading import Lock
 from time import monotonic
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -150,12 +152,14 @@ use_installed_cache(Path(__file__).parent / "__pycache__", Path.home())
 
 
 def compile_kernels(announce: Callable[[str], None] = log.info) -> float:
-    """Compile all kernels, or load them from the cache, and return the seconds that it took.
+    """Compile all kernels of this folder, or load them from the cache; return the seconds it took.
 
     Args:
         announce: called with a sentence if code has to be compiled, which takes a while.
     """
     began = monotonic()
+    for module in iter_modules([str(Path(__file__).parent)]):
+        import_module(f"{__package__}.{module.name}")
     is_announced = False
     first = os.getpid() % max(1, len(KERNELS))  # processes that start at once divide the work
     for each in KERNELS[first:] + KERNELS[:first]:

@@ -84,6 +84,7 @@ class NewUserSurges:
             self._hour, self._counts = int(arrived // HOUR), {}
         counts = self._counts.setdefault(kind, HourCounts())
         are_new: NDArray[np.bool_] = self.users.ids.rows(users) < 0
+        are_new &= np.array([bool(user) for user in users])  # "": a visitor without an id
         if kind == "item":
             self.new_user_events += int(are_new.sum())
         for name, is_new in zip(names, are_new.tolist(), strict=True):

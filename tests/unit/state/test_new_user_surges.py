@@ -59,6 +59,13 @@ def test_what_known_users_move_too_is_not_noticed():
     assert found.noticed["item"] == 0
 
 
+def test_visitors_without_an_id_are_no_new_users():
+    found = surges()
+    found.record("scene", ["home"] * 300, (KNOWN * 6)[:300], NOW)
+    found.record("scene", ["landing"] * 3 * MIN_NEW, [""] * 3 * MIN_NEW, NOW)
+    assert found.noticed["scene"] == 0
+
+
 def test_nothing_is_unusual_where_most_users_are_new():
     found = surges()
     for n, user in enumerate(invented(6 * MIN_NEW)):
