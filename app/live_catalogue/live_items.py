@@ -18,6 +18,7 @@ from app.artifacts import Models
 from app.catalogue.attributes import AttributeValue, is_of_kind
 from app.catalogue.catalogue import Catalogue
 from app.live_catalogue.catalogue_overlay import CatalogueOverlay
+from app.live_catalogue.provider_codes import ProviderCodes
 
 ROW_REST = 1.0  # seconds until a deleted item's row is reused: lists being computed may name it
 
@@ -51,7 +52,8 @@ class LiveItems:
     """Puts items into one deployment's arrays. One writer, on the event loop; readers anywhere.
 
     A row is complete before it becomes available, and unavailable before another item takes it.
-    An item waits, and is not shown, while there is no spare row or no code for its provider.
+    An item waits, and is not shown, while there is no spare row or no code for its provider. The
+    codes of providers without items are used again, so invented ones do not take them all.
     """
 
     base: Catalogue  # the bundle's
@@ -63,12 +65,11 @@ class LiveItems:
     waiting: dict[str, ItemRecord] = field(default_factory=dict, init=False)
     _free: deque[int] = field(init=False)
     _resting: deque[tuple[float, int]] = field(default_factory=deque, init=False)  # until, row
-    _providers: dict[str | None, int] = field(init=False)  # codes by name
+    _providers: ProviderCodes = field(init=False)
 
     def __post_init__(self) -> None:
         self._free = deque(range(len(self.base), len(self.catalogue)))
-        names = self.base.provider_names.tolist()
-        self._providers = dict(zip(names, range(len(names)), strict=True))
+        self._providers = ProviderCodes(self.catalogue.provider_names, ROW_REST)
 
     @property
     def placed_count(self) -> int:
@@ -97,22 +98,26 @@ class LiveItems:
     @property
     def _taken_count(self) -> int:
         """The number of rows that new items and the codes of new providers need."""
-        new_providers = len(self._providers) - len(self.base.provider_names)
-        return max(self.placed_count, new_providers) + len(self.waiting)
+        return max(self.placed_count, self._providers.added_count) + len(self.waiting)
 
     def has_row_for(self, item: ItemRecord) -> bool:
         """Return whether there is, or will soon be, a row for this item and a provider code."""
-        has_code = item.provider is None or item.provider in self._providers
-        has_code |= len(self._providers) < len(self.catalogue.provider_names)
         has_row = bool(self._free or self._resting) or self.catalogue.ids.row(item.item_id) >= 0
-        return has_code and has_row
+        return has_row and (self._has_code_for(item) or self._providers.will_have_free)
+
+    def _has_code_for(self, item: ItemRecord) -> bool:
+        """Return whether the item's provider has a code, or needs none."""
+        return item.provider is None or self._providers.has_code(item.provider)
 
     def place_waiting(self) -> None:
         """Assign rows that are free again to waiting items. Call this regularly."""
-        while self._resting and self._resting[0][0] <= self.clock():
+        now = self.clock()
+        while self._resting and self._resting[0][0] <= now:
             self._free.append(self._resting.popleft()[1])
-        for item in list(self.waiting.values()) if self._free else ():
-            self._put(item)
+        self._providers.free_rested(now)
+        for item in list(self.waiting.values()):
+            if self._can_place(item):
+                self._put(item)
 
     def put(self, item: ItemRecord) -> None:
         self._put(item)
@@ -123,7 +128,7 @@ class LiveItems:
         row = self.catalogue.ids.row(item.item_id)
         if item.is_deleted:
             self._remove(row)
-        elif self.has_row_for(item) and (self._free or row >= 0):
+        elif self._can_place(item):
             row = self._take_row(item) if row < 0 else row
             default = bool(self.base.available[row]) if row < len(self.base) else True
             available = default if item.is_available is None else item.is_available
@@ -134,7 +139,14 @@ class LiveItems:
             self.catalogue.available[row] = available
         else:
             self.waiting[item.item_id] = item
-            self.catalogue.available[row : row + 1] = False  # no row when the item has none
+            if row >= 0:  # it waits for the code of its provider, and needs the other one no more
+                self.catalogue.available[row] = False
+                self._set_provider(row, None)
+
+    def _can_place(self, item: ItemRecord) -> bool:
+        """Return whether the item gets a row, and its provider a code, at once."""
+        has_row = bool(self._free) or self.catalogue.ids.row(item.item_id) >= 0
+        return has_row and (self._has_code_for(item) or self._providers.has_free)
 
     def complete_record(self, item: ItemRecord) -> ItemRecord | None:
         """Return the record with every field filled in, as it will be if the item waits for a row.
@@ -184,6 +196,7 @@ class LiveItems:
         if row < 0:
             return
         self.catalogue.available[row] = False
+        self._set_provider(row, None)
         if row < len(self.base):
             return
         # ``available = False`` removes the item from every list. Zero vectors also keep it from
@@ -202,10 +215,7 @@ class LiveItems:
             catalogue.titles.overrides[row] = item.title
         year = base.released[row] if base else np.nan
         catalogue.released[row] = year if item.released is None else item.released
-        code = base.providers[row] if base else -1
-        catalogue.providers[row] = (
-            code if item.provider is None else self._provider_code(item.provider)
-        )
+        self._set_provider(row, item.provider)
         marks = base.categories[row] if base else 0
         _mark(catalogue.categories[row], catalogue.category_names, item.categories, marks)
         catalogue.category_lists.put(row, item.categories)
@@ -230,12 +240,16 @@ class LiveItems:
         models.content.items[row], models.factors.items[row] = content, factors
         models.factors.lengths[row] = max(float(np.linalg.norm(factors)), 1e-9)
 
-    def _provider_code(self, name: str) -> int:
-        """Return the provider's code; a provider that is not in the bundle gets a new one."""
-        code = self._providers.setdefault(name, len(self._providers))
-        if code >= len(self.base.provider_names):
-            self.catalogue.provider_names.overrides[code] = name
-        return code
+    def _set_provider(self, row: int, name: str | None) -> None:
+        """Write the provider of a row; None restores the bundle's."""
+        providers = self.catalogue.providers
+        before = int(providers[row])
+        if name is None:
+            providers[row] = self.base.providers[row] if row < len(self.base) else -1
+        else:
+            providers[row] = self._providers.take(name)
+        # Last, so that a provider that stays the same keeps its code.
+        self._providers.give_back(before, self.clock())
 
 
 def _mark(

@@ -96,6 +96,11 @@ class Deployment:
     def counters(self) -> PopularityCounters:
         return self.state.current.counters
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the counters have once included the whole stream of events."""
+        return self.consumer.caught_up.is_set()
+
     def start(self, start_task: StartTask) -> None:
         """Start the tasks that follow the event stream and keep the bundle's tables in Redis."""
         work = [self.consumer.run(), self.state.run()]

@@ -138,20 +138,24 @@ class Rollout:
             log.error("bundle refused: %s", reason)
 
     async def add_spare_rows(self) -> None:
-        """Serve the same bundle with more spare rows, before new items have taken all of them."""
+        """Serve the same bundle with more spare rows, before new items have taken all of them.
+
+        Wait with it while Redis is down: the events are counted again from there.
+        """
         deployment, loaded = self.deployment, self._loaded
         if deployment is None or loaded is None:
             return
         now = deployment.live_items.spare_count
         wanted = deployment.live_items.wanted_spare_count(self.settings.max_spare_items)
-        if wanted > now:
+        if wanted > now and not self.store.breaker.is_open:
             log.info("adding spare rows: %d, before %d", wanted, now)
             await self._put_into_service(loaded, wanted)
 
     async def _put_into_service(self, loaded: LoadedBundle, spare: int = 0) -> None:
         """Build the deployment of a sound bundle, warm it up, then replace the old one.
 
-        It has at least ``spare`` rows for new items, and more if those in the store need them.
+        It has at least ``spare`` rows for new items, and more if those in the store need them. The
+        same bundle stays as it is in service if Redis is down: its live counts would be lost.
         """
         bundle = loaded.bundle
         await asyncio.to_thread(compile_kernels)
@@ -160,6 +164,10 @@ class Rollout:
         if new.live_items.waiting and wanted > new.live_items.spare_count:
             await self._discard(new)
             new = await self._build(bundle, wanted)
+        if spare and not new.is_current:
+            log.warning("Redis does not answer: the spare rows are added later")
+            await self._discard(new)
+            return
         old, self.deployment, self._loaded = self.deployment, new, loaded
         self.metrics.set_bundle(bundle.version, bundle.manifest.created)
         log.info("serving bundle %s", bundle.version)

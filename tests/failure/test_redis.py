@@ -160,6 +160,37 @@ def test_started_without_a_redis_it_serves_and_takes_it_up_when_it_comes(trained
         until(lambda: is_whole(served), SOON)
 
 
+def test_live_counts_outlast_new_rows_that_are_needed_while_redis_stands_still(
+    trained, server, caplog
+):
+    known = {"spare_items": 2, "max_spare_items": 40, "reload_seconds": 600}
+    settings = leisurely(out=trained, redis_url=server.url, redis_timeout_ms=300, **known)
+    with hosted(settings, timing=RolloutTiming(prepare=0.3)) as served:
+        for item in ("new-0", "new-1"):
+            assert served.client.put(f"/items/{item}", json={}).is_success
+        assert post(served, "new-0").status_code == 202
+
+        def likes():
+            return served.client.get("/items/new-0/counts").json()["liked"]
+
+        until(lambda: likes() == 1)
+        before = served.service.deployment
+        server.signal(signal.SIGSTOP)
+        try:
+            served.service.add_spare_rows_soon()
+            until(lambda: "spare rows are added later" in caplog.text)
+            assert served.service.deployment is before
+            assert likes() == 1
+        finally:
+            server.signal(signal.SIGCONT)
+        until(lambda: is_whole(served), SOON)
+        served.service.rollout.timing = RolloutTiming()
+        served.service.add_spare_rows_soon()
+        until(lambda: served.service.deployment is not before, SOON)
+        assert served.service.deployment.live_items.spare_count == 8
+        assert likes() == 1
+
+
 # What users do not want to see. Workers remember "u1" and "u3", whose lists are asked for after it.
 # "u2" and "u4" are users that they have to treat as any other.
 def forbid(served):

@@ -161,6 +161,58 @@ def test_an_item_whose_provider_has_no_code_left_is_not_shown():
     assert stock.catalogue.available[4]
 
 
+def test_invented_providers_do_not_take_the_codes_for_good():
+    stock, now = stocked(spare=2), 0.0
+    stock.clock = lambda: now
+    for n in range(1_000):
+        stock.put(item("i03", provider=f"invented {n}"))  # replaces the one before
+        stock.put(item("new", provider=f"one more {n}"))
+        assert not stock.waiting
+        stock.put(item("new", is_deleted=True))
+        stock.put(item("i03", provider=PROVIDERS[0]))
+        now += ROW_REST
+        stock.place_waiting()
+    stock.put(item("i03", provider="first"))
+    stock.put(item("i04", provider="second"))
+    assert stock.complete_record(item("i04")).provider == "second"
+    assert stock.wanted_spare_count(100) == 8
+    assert not stock.has_row_for(item("i05", provider="third"))
+    names = [name for name in stock.catalogue.provider_names.tolist() if name]
+    assert sorted(set(names) - set(PROVIDERS)) == ["first", "second"]
+
+
+def test_a_code_rests_before_it_is_anothers_and_returns_to_its_own_provider_at_once():
+    stock, now = stocked(spare=1), 0.0
+    stock.clock = lambda: now
+    stock.put(item("i03", provider="first"))
+    code = stock.catalogue.providers[3]
+    stock.put(item("i03"))
+    stock.put(item("i04", provider="second"))
+    assert list(stock.waiting) == ["i04"]  # a list being made may take the code for "first"
+    stock.put(item("i05", provider="first"))
+    now = ROW_REST
+    stock.place_waiting()
+    assert stock.catalogue.providers[5] == code
+    assert list(stock.waiting) == ["i04"]
+    stock.put(item("i05", is_deleted=True))
+    now += ROW_REST
+    stock.place_waiting()
+    assert not stock.waiting
+    assert stock.complete_record(item("i04")).provider == "second"
+
+
+def test_an_item_that_changes_the_provider_can_use_the_code_of_the_one_before():
+    stock, now = stocked(spare=1), 0.0
+    stock.clock = lambda: now
+    stock.put(item("i03", provider="first"))
+    stock.put(item("i03", provider="second"))
+    assert not stock.catalogue.available[3]
+    now = ROW_REST
+    stock.place_waiting()
+    assert stock.catalogue.available[3]
+    assert stock.complete_record(item("i03")).provider == "second"
+
+
 def test_the_state_does_not_depend_on_the_order_in_which_items_were_told():
     news = [item("i03", title="x", is_available=False), item("a", categories=("novel",)), item("b")]
     one, two = stocked(), stocked()
