@@ -1,42 +1,29 @@
 """Worker processes on one socket: replaced when they die or hang, ended without losing a request.
 
-Workers are forked from a process that has only imported what they import: they start at once and
-share its memory. Each worker reports through a pipe that its event loop runs. The pipe closes when
-the worker ends, even if the process that forked it ended before. The parent counts the silence of a
-worker only while the parent itself runs: when the whole machine stops, no worker is blamed. The
-parent waits for ``hang`` seconds again before it kills another worker.
+Each worker reports through a pipe that its event loop runs. The pipe closes when the worker ends,
+even if the process that forked it ended before. The parent counts the silence of a worker only
+while the parent itself runs: when the whole machine stops, no worker is blamed. The parent waits
+for ``hang`` seconds again before it kills another worker. A worker that dies soon after each start
+is started again after longer and longer pauses; the others go on meanwhile.
 """
 
 import logging
-import multiprocessing
-import os
 import signal
 import socket
-import sys
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
 from types import FrameType
 
-import uvicorn
-
 from app.process.draining_server import BEAT_SECONDS, DrainingServer
+from app.process.worker_process import LISTENING, Configure, WorkerProcess, WorkerStarter
 
 log = logging.getLogger(__name__)
 
 END_TIMEOUT = 4.0  # seconds for a worker to end, after it has drained, before it is killed
-RESTART_PAUSE = 0.5  # seconds before a dead worker is replaced: the next may die too
-STARTING, LISTENING = b"s", b"l"  # what a worker reports
-# On systems other than Linux, libraries of the system may not survive a fork.
-START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
-
-APPLICATION = "app.main"  # what workers import
-Configure = Callable[[], uvicorn.Config]
+LONG_LIFE = 10.0  # seconds that a worker listens, after which its death is no failed start
+MAX_RESTART_PAUSE = 30.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +33,7 @@ class Supervision:
     hang: float = 10.0  # a worker that is silent for so long is killed and replaced
     start: float = 120.0  # the same before its first report, while it imports its libraries
     drain: float = 0.0  # requests are still taken for so long after the signal to end
+    restart: float = 0.5  # a dead worker is replaced after so long: the next may die too
 
 
 DEFAULT_SUPERVISION = Supervision()
@@ -96,35 +84,30 @@ class _FirstListening:
 
 
 @dataclass(slots=True, eq=False)
-class _Worker:
-    """One worker process, and its reports."""
+class _Place:
+    """One of the workers, and when it is started again after its end."""
 
-    process: BaseProcess
-    reports: Connection
-    has_reported: bool = False
-    has_ended: bool = False
-    silence: float = 0.0  # seconds since the last report in which the parent ran
+    worker: WorkerProcess
+    short_lives: int = 0  # workers in a row that ended soon after their start
+    due: float | None = field(default=None, init=False)  # None: the end was not seen yet
 
-    def read_report(self) -> bytes:
-        """Return what the worker has reported since the last call; b"" for nothing."""
-        try:
-            report = os.read(self.reports.fileno(), 4096)
-        except BlockingIOError:
-            return b""
-        self.has_ended = self.has_ended or not report
-        return report
-
-    def send(self, number: int) -> None:
-        """Send a signal, unless the worker has ended."""
-        if self.process.pid and not self.has_ended:
-            with suppress(ProcessLookupError):
-                os.kill(self.process.pid, number)
-
-    def wait_for_end(self, seconds: float) -> None:
-        """Wait until the worker has ended, at most for so long."""
-        deadline = time.monotonic() + seconds
-        while not self.has_ended and wait([self.reports], max(0.0, deadline - time.monotonic())):
-            self.read_report()
+    def plan_restart(self, first_pause: float, now: float) -> None:
+        """Decide when the next worker starts: twice as late after each short life."""
+        lived_long = self.worker.listened_for() >= LONG_LIFE
+        self.short_lives = 1 if lived_long else self.short_lives + 1
+        pause = min(first_pause * 2 ** (self.short_lives - 1), MAX_RESTART_PAUSE)
+        self.due = now + pause
+        log.error(
+            "worker %s ended with status %s", self.worker.process.pid, self.worker.exit_status()
+        )
+        if self.short_lives > 1:
+            log.error(
+                "%d workers in a row ended within %.0f s of their start; their messages name the "
+                "cause. The next one starts in %.1f s",
+                self.short_lives,
+                LONG_LIFE,
+                pause,
+            )
 
 
 class _Supervisor:
@@ -137,20 +120,18 @@ class _Supervisor:
         on_report: _FirstListening,
         supervision: Supervision,
     ) -> None:
-        self._configure = configure
-        self._listener = listener
         self._on_report = on_report
         self._supervision = supervision
-        self._workers: list[_Worker] = []
-        self._context = multiprocessing.get_context(START_METHOD)
-        self._context.set_forkserver_preload([APPLICATION])
+        self._places: list[_Place] = []
+        limits = supervision.start, supervision.hang
+        self._starter = WorkerStarter(configure, listener, supervision.drain, *limits)
 
     def run(self, workers: int) -> None:
         for _ in range(workers):
-            self._workers.append(self._start())
+            self._places.append(_Place(self._starter.start()))
         last = time.monotonic()
         while True:
-            wait([worker.reports for worker in self._workers], BEAT_SECONDS)
+            wait([worker.reports for worker in self._live()], self._longest_wait(last))
             now = time.monotonic()
             self._listen(min(now - last, 2 * BEAT_SECONDS))
             last = now
@@ -158,53 +139,41 @@ class _Supervisor:
 
     def reload(self, _signal: int, _frame: FrameType | None) -> None:
         """Pass SIGHUP on to the workers that can handle it."""
-        for worker in self._workers:
+        for worker in self._live():
             if worker.has_reported:
                 worker.send(signal.SIGHUP)
 
     def end(self) -> None:
         """End all workers in order; kill those that do not end in time."""
         deadline = time.monotonic() + self._supervision.drain + END_TIMEOUT
-        for worker in self._workers:
+        workers = [place.worker for place in self._places]
+        for worker in workers:
             worker.send(signal.SIGTERM)
-        for worker in self._workers:
+        for worker in workers:
             worker.wait_for_end(max(0.0, deadline - time.monotonic()))
             worker.send(signal.SIGKILL)
             worker.reports.close()
 
-    def _start(self) -> _Worker:
-        """Start a worker.
+    def _live(self) -> list[WorkerProcess]:
+        return [place.worker for place in self._places if not place.worker.has_ended]
 
-        Raises:
-            OSError: the system has no memory, process or descriptor left for it.
-            EOFError: the process that forks workers has ended of the same.
-        """
-        reports, reporting = multiprocessing.Pipe(duplex=False)
-        os.set_blocking(reports.fileno(), False)
-        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
-            target=work,
-            args=(self._configure, self._listener, reporting, self._supervision.drain),
-            name="recfunnel-worker",
-        )
-        try:
-            process.start()
-        except BaseException:
-            reports.close()
-            raise
-        finally:
-            reporting.close()
-        return _Worker(process, reports)
+    def _longest_wait(self, now: float) -> float:
+        """Return the seconds until there is something to do."""
+        dues = [place.due - now for place in self._places if place.due is not None]
+        return max(0.0, min([BEAT_SECONDS, *dues]))
 
     def _listen(self, seconds: float) -> None:
         """Read the reports of all workers, and kill the one that has been silent for too long."""
-        for worker in self._workers:
+        for worker in self._live():
             report = worker.read_report()
             if report:
-                worker.has_reported, worker.silence = True, 0.0
+                worker.silence = 0.0
                 self._on_report(LISTENING in report)
             else:
                 worker.silence += seconds
-        hung = max(self._workers, key=lambda worker: worker.silence / self._limit(worker))
+        if not (live := self._live()):
+            return
+        hung = max(live, key=lambda worker: worker.silence / self._limit(worker))
         if hung.silence > self._limit(hung):
             log.error(
                 "worker %s has not answered for %.0f s, and is killed and replaced",
@@ -213,48 +182,26 @@ class _Supervisor:
             )
             hung.send(signal.SIGKILL)
             hung.wait_for_end(END_TIMEOUT)
-            for worker in self._workers:
+            for worker in live:
                 worker.silence = 0.0
 
-    def _limit(self, worker: _Worker) -> float:
+    def _limit(self, worker: WorkerProcess) -> float:
         return self._supervision.hang if worker.has_reported else self._supervision.start
 
     def _replace_dead(self) -> None:
-        dead = [n for n, worker in enumerate(self._workers) if worker.has_ended]
-        if dead:
-            time.sleep(RESTART_PAUSE)
-        for n in dead:
-            worker, process = self._workers[n], self._workers[n].process
-            log.error("worker %s ended with status %s", process.pid, process.exitcode)
-            try:
-                self._workers[n] = self._start()
-            except (OSError, EOFError) as error:  # the others go on meanwhile
-                worker.silence = 0.0
-                log.error("it cannot be replaced now, and is later: %r", error)  # noqa: TRY400
-            else:
-                worker.reports.close()
+        now = time.monotonic()
+        for place in self._places:
+            if place.due is not None and now >= place.due:
+                self._replace(place, now)
+            elif place.due is None and place.worker.has_ended:
+                place.plan_restart(self._supervision.restart, now)
 
-
-def work(
-    configure: Configure, listener: socket.socket, reporting: Connection, drain_seconds: float
-) -> None:
-    """Serve as a worker."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the application handles it once it runs
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    os.set_blocking(reporting.fileno(), False)
-    report = partial(_report, reporting.fileno())
-    with suppress(KeyboardInterrupt):  # Ctrl-C reaches parent and workers; it is a clean end
-        DrainingServer(configure(), report, drain_seconds).run([listener])
-
-
-def _report(pipe: int, is_listening: bool) -> None:  # noqa: FBT001 - the form of ``Beat``
-    with suppress(BlockingIOError, BrokenPipeError):  # the parent is stopped, or has ended
-        os.write(pipe, LISTENING if is_listening else STARTING)
-
-
-def end_with_parent() -> None:
-    """End this process when its parent has ended for any reason."""
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+    def _replace(self, place: _Place, now: float) -> None:
+        try:
+            worker = self._starter.start()
+        except (OSError, EOFError) as error:  # the others go on meanwhile
+            place.due = now + self._supervision.restart
+            log.error("a worker cannot be started now, and is later: %r", error)  # noqa: TRY400
+        else:
+            place.worker.reports.close()
+            place.worker, place.due = worker, None

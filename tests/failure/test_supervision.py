@@ -1,5 +1,7 @@
 """A worker hangs, starts while it is to end, or ends slowly: the parent does what is right."""
 
+import itertools
+import os
 import resource
 import signal
 import socket
@@ -25,18 +27,20 @@ import sys
 from app.process.workers import Supervision, run_workers
 from tests.integration.process.tiny_app import bound, configure
 listens = lambda: print("listening", flush=True)
-run_workers(configure, bound(int(sys.argv[1])), 2, listens, Supervision(hang=1.5))
+run_workers(configure, bound(int(sys.argv[1])), 2, listens, Supervision(hang=1.5, restart=0.1))
 """
 
 
 @contextmanager
-def two_workers():
+def two_workers(log=None, **environment):
     """Two tiny workers and their parent: the parent, and its port."""
     port = free_port()
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(port)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=log,
+        env=os.environ | environment,
         text=True,
     ) as parent:
         try:
@@ -91,6 +95,39 @@ def test_workers_outlive_the_process_that_forked_them():
         assert len(workers_of(family)) == 1  # the other is no child of the new process
         before[1].kill()
         until(lambda: len(workers_of(family)) == 2, 20.0)
+
+
+def test_a_stopped_process_that_forks_workers_is_replaced(tmp_path):
+    with (tmp_path / "log").open("w+") as log, two_workers(log) as (parent, port):
+        until(lambda: len(answering(port)) == 2)
+        dead, other = list_workers(parent.pid)
+        forking = dead.parent()
+        forking.suspend()
+        dead.kill()
+        until(lambda: len(answering(port) - {dead.pid}) == 2, 30.0)
+        assert other.pid in answering(port)
+        assert not forking.is_running() or forking.status() == psutil.STATUS_ZOMBIE
+        text = (tmp_path / "log").read_text()
+        assert "the process that forks workers does not answer in 2 s" in text
+
+
+def test_a_worker_that_dies_at_each_start_is_started_less_and_less_often(tmp_path):
+    starts, log = tmp_path / "starts", tmp_path / "log"
+    with log.open("w") as written, two_workers(written, DIES_WHILE=str(starts)) as (parent, port):
+        until(lambda: len(answering(port)) == 2)
+        dead, other = list_workers(parent.pid)
+        starts.touch()
+        dead.kill()
+        until(lambda: len(starts.read_text().splitlines()) >= 5)
+        times = [float(line) for line in starts.read_text().splitlines()]
+        pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+        assert all(pause >= 0.1 * 2**n for n, pause in enumerate(pauses[:4], start=1))
+        assert answering(port) == {other.pid}
+        starts.unlink()
+        until(lambda: len(answering(port)) == 2)
+        assert other.pid in answering(port)
+        assert "5 workers in a row ended within 10 s" in log.read_text()
+        assert "The next one starts in 1.6 s" in log.read_text()
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others need Linux")

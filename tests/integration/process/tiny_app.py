@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 import sys
+import time
+from pathlib import Path
 
 import uvicorn
 
@@ -20,6 +22,12 @@ async def slow(scope, receive, send):
 
 
 def configure():
+    """Return the configuration. While the file that is named exists, note the time and die."""
+    starts = Path(os.environ.get("DIES_WHILE", "/nowhere"))
+    if starts.exists():
+        with starts.open("a") as file:
+            file.write(f"{time.monotonic()}\n")
+        os._exit(3)
     return uvicorn.Config(slow, log_config=None, loop="asyncio", lifespan="off", backlog=64)
 
 
