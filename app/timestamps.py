@@ -15,7 +15,9 @@ from typing import Literal, TypeAlias
 from app.time_zones import PATTERN as ZONE
 from app.time_zones import parse_zone
 
-DateOrder: TypeAlias = Literal["dmy", "mdy"]  # of 3/4/2023: 3 April, or March 4
+DateOrder: TypeAlias = Literal[
+    "dmy", "mdy", "ymd"
+]  # of 3/4/23: 3 April 2023, March 4, 23 April 2003
 
 MAX_TIME = 4_102_444_800.0  # 2100-01-01, unix seconds
 MAX_CLOCK_SKEW = 60.0  # seconds that the clock of whoever wrote a time may be ahead of ours
@@ -26,6 +28,7 @@ DIGITS = {4: "%Y", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S", 17: "%Y%m%
 FIRST_UNIX = 1e8  # numbers below are no unix times of our days: 1e8 is in March 1973
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+MAX_DAY = 31  # of a month
 MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
     *("september", "october", "november", "december"),
@@ -37,14 +40,14 @@ _SUFFIX = re.compile(r"\s*(?:\[[\w/+-]+\]|\([^()]*\)|\sm=[+-][\d.]+)$")  # Java,
 _ZONE = rf"(?P<zone>{ZONE})"
 _CLOCK = (
     r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?)?"
-    r"\s*(?P<half>[ap]\.?m\.?)?"
+    r"\s*(?P<half>[ap]\.?\s?m\.?)?"
 )
 _BASIC_CLOCK = r"(?P<hour>\d{2})(?P<minute>\d{2})(?:(?P<second>\d{2})(?:[.,](?P<part>\d+))?)?"
 _DAY, _WORD = r"(?P<day>\d{1,2})", r"(?P<word>[a-z]{3,9})"
 _DATES = (
-    r"(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
+    r"(?P<year>\d{4})(?P<mark>[-/.:])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
     r"(?P<first>\d{1,2})(?P<mark>[-/.])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
-    rf"{_DAY}(?:st|nd|rd|th|\.)?[-/ ]\s*{_WORD}\.?,?[-/ ]\s*(?P<year>\d{{4}}|\d{{2}})",
+    rf"{_DAY}(?:st|nd|rd|th|\.)?[-/ ]?\s*{_WORD}\.?,?[-/ ]?\s*(?P<year>\d{{4}}|\d{{2}})",
     r"(?P<word>[a-z]{3,9})\.?[-/ ]\s*(?P<day>\d{1,2})(?:st|nd|rd|th)?,?[-/ ]\s*(?P<year>\d{4})",
     r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})",
     r"(?P<year>\d{4})-?W(?P<week>\d{2})(?:-?(?P<weekday>[1-7]))?",
@@ -59,7 +62,11 @@ _FORMS = (
 )
 _UNITS = {"年년月월": "-", "日일": " ", "时時시分분": ":", "秒초": " "}  # Chinese, Japanese, Korean
 _PATTERNS = tuple(re.compile(form, re.IGNORECASE | re.ASCII) for form in _FORMS)
-_ORDERED = re.compile(r"\D*?(\d{1,2})([-/])(\d{1,2})\2(?:\d{4}|\d{2})(?!\d)", re.ASCII)
+_DOTNET = re.compile(r"\\?/Date\((-?\d+)(?:[+-]\d{4})?\)\\?/")  # JSON of .NET, milliseconds
+_ORDERED = re.compile(
+    r"\D*?(\d{1,2})(?:([-/])(\d{1,2})\2(?:\d{4}|(\d{2}))(?!\d)|\.(\d{1,2})\.(\d{2})(?![\d.]))",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
             in numbers with a two-digit year is not read without an order.
     """
     plain = text.strip().strip('"')
+    if dotnet := _DOTNET.fullmatch(plain):
+        return ParsedTime(int(dotnet[1]) / 1e3, has_zone=True)
     if _NUMBER.fullmatch(plain):
         return parse_number(int(plain) if plain.isdigit() else float(plain), zone)
     if plain[:1] == "[" and plain[-1:] == "]":
@@ -127,14 +136,29 @@ def scale_to_seconds(number: float) -> float:
 def usable_orders(text: str) -> frozenset[DateOrder]:
     """Return the orders in which ``3/4/2023`` can be read; none if the text has no such date.
 
-    Dates with points have none: ``_ordered_day`` reads them with the day first.
+    Dates with points and a year of four digits have none: ``_ordered_day`` reads them with the day
+    first. The year can be first only if all three numbers have at most two digits.
     """
+    parts = short_date(text)
     match = _ORDERED.match(text.strip())
     if match is None:
         return frozenset()
-    first, other = int(match[1]), int(match[3])
-    orders: Mapping[DateOrder, int] = {"dmy": other, "mdy": first}
+    first, other = int(match[1]), int(match[3] or match[5])
+    orders: dict[DateOrder, int] = {"dmy": other, "mdy": first}
+    if match[5] and 1 <= other <= len(MONTHS):
+        del orders["mdy"]  # points mean that the day is before the month
+    if parts is not None and 1 <= parts[2] <= MAX_DAY:
+        orders["ymd"] = other
     return frozenset(order for order, month in orders.items() if 1 <= month <= len(MONTHS))
+
+
+def short_date(text: str) -> tuple[int, int, int] | None:
+    """Return the three numbers of a date such as ``14.11.23``; None for other texts."""
+    match = _ORDERED.match(text.strip())
+    last = match and (match[4] or match[6])
+    if match is None or not last:
+        return None
+    return int(match[1]), int(match[3] or match[5]), int(last)
 
 
 def _matches(text: str) -> Iterator[dict[str, str]]:
@@ -205,6 +229,8 @@ def _ordered_day(fields: Mapping[str, str], order: DateOrder | None) -> date | N
         if first <= len(MONTHS) and other <= len(MONTHS):
             return None
         order = "dmy" if other <= len(MONTHS) else "mdy"
+    if order == "ymd":
+        return date(_full_year(fields["first"]), other, int(fields["year"])) if is_short else None
     day, month = (other, first) if order == "mdy" else (first, other)
     return date(_full_year(fields["year"]), month, day)
 

@@ -153,6 +153,7 @@ def _is_value(name: str, of: pl.Series) -> bool:
 
 def _is_event_time(name: str, of: pl.Series) -> bool:
     words = split_name(name)
+    words = words[:-1] if len(words) > 1 and words[-1] in names.TIME_UNITS else words
     last = words[-1] if words else ""
     ends = last in names.TIME_ENDINGS or last.endswith(("stamp", "time", "date"))
     ends |= words[:1] in (["date"], ["timestamp"], ["datetime"])

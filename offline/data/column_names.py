@@ -72,6 +72,7 @@ OTHER_TIMES = frozenset(  # times of something else than the event
     + _words("delivered delivery estimated signup registration joined watch play dwell spent")
     + _words("duration exit limit response load")
 )
+TIME_UNITS = frozenset(_words("ms us ns sec secs seconds millis milliseconds s"))
 RATING_ENDINGS = frozenset(
     _words("rating ratings stars star score grade points preference overall rate vote")
 )
@@ -84,7 +85,9 @@ AMOUNT_ENDINGS = frozenset(
     + _words("cnt forever")
 )
 UNITS_OF_USE = frozenset(_words("ms msec millis milliseconds seconds secs minutes mins hours"))
-COUNTED = frozenset(_words("play listen view watch stream click purchase played listened session"))
+COUNTED = frozenset(
+    _words("play listen view watch watching stream click purchase played listened session")
+)
 MONEY_ENDINGS = frozenset(
     _words("amount price revenue total sales spend spent cost gmv subtotal paid payment eur usd")
     + _words("quantity qty units")
@@ -109,7 +112,15 @@ FLAG_TYPES: dict[str, tuple[str, str]] = {
         _words("favorite favorited isfavorite favourite favourited isfavourite wishlisted saved"),
         ("like", "view"),
     ),
-    **dict.fromkeys(_words("disliked dislike isdisliked thumbsdown"), ("dislike", "view")),
+    **dict.fromkeys(
+        _words("follow isfollow followed share isshare shared comment iscomment commented")
+        + _words("forward isforward forwarded collect iscollect collected"),
+        ("like", "view"),
+    ),
+    **dict.fromkeys(
+        _words("disliked dislike isdisliked isdislike thumbsdown hate ishate report isreport"),
+        ("dislike", "view"),
+    ),
     **dict.fromkeys(
         _words("purchased bought converted conversion ispurchase ispurchased ordered isbought buy"),
         ("purchase", "view"),
@@ -122,6 +133,10 @@ FLAG_TYPES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(_words("clicked isclick isclicked click label"), ("click", "impression")),
     **dict.fromkeys(_words("skipped isskipped skip"), ("skip", "play")),
 }
+OPINIONS = frozenset(  # flags whose false is an opinion too, whatever other flags there are
+    _words("recommended recommend isrecommended recommends voteup wouldrecommend positive")
+    + _words("thumbsup upvoted upvote")
+)
 TITLE_ENDINGS = frozenset(_words("title name headline label"))
 CATEGORY_ENDINGS = frozenset(
     _words("category categories genre genres tags topics topic department section style cuisine")

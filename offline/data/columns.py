@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
-from offline.data.column_content import FALSE_TEXTS, TRUE_TEXTS, is_empty, is_flag, is_numeric
+from offline.data.column_content import TRUE_TEXTS, is_empty, is_flag, is_numeric
 from offline.data.column_fields import COLUMN_NAMES, could_be, find_candidates
-from offline.data.column_names import FLAG_TYPES, normalise_name
 from offline.data.errors import DataError
+from offline.data.event_flags import flag_types, read_event_flags
 from offline.data.id_forms import tidy_ids
 from offline.data.schema import (
     AnyFile,
@@ -18,6 +18,7 @@ from offline.data.schema import (
     UsersFile,
     quote_text,
 )
+from offline.data.split_times import join_time_columns
 from offline.data.table import TextTable
 
 REQUIRED = frozenset({"user", "item", "friend"})
@@ -56,15 +57,28 @@ def resolve_columns(part: AnyFile, table: TextTable) -> tuple[TextTable, AnyFile
         chosen[field], others[field] = column, [c for c in candidates[1:] if c]
     resolved = part.model_copy(update=chosen)
     if isinstance(resolved, InteractionsFile):
-        resolved = resolved.model_copy(update=_read_flag(resolved, table, free))
+        table, update = _join_columns(table, resolved, free)
+        resolved = resolved.model_copy(update=update)
+        free = [c for c in free if c in table.columns]
     for field, candidates in others.items():
-        left = [c for c in candidates if c in free and c != getattr(resolved, field)]
-        if left:
+        rest = [c for c in candidates if c in free and c != getattr(resolved, field)]
+        if rest:
             table = table.with_finding(
-                "limit", _choice_text(part, field, chosen[field], left, file)
+                "limit", _choice_text(part, field, chosen[field], rest, file)
             )
     ids = (getattr(resolved, field, None) for field in ("user", "item", "friend"))
     return tidy_ids(table, ids), resolved
+
+
+def _join_columns(
+    table: TextTable, part: InteractionsFile, free: Sequence[str]
+) -> tuple[TextTable, dict[str, object]]:
+    """Join several columns of one meaning; return the fields that read the joined ones."""
+    table, joined = read_event_flags(table, part, free)
+    left = [c for c in free if c in table.columns]
+    table, joined = join_time_columns(table, joined, left)
+    changed = ("type", "types", "type_flags", "timestamp")
+    return table, {field: getattr(joined, field) for field in changed}
 
 
 def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[str]:
@@ -93,24 +107,6 @@ def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[s
         )
 
 
-def flag_types(column: str) -> tuple[str, str] | None:
-    """Return the event types of true and false in a column of flags, by its name; None: neither."""
-    return FLAG_TYPES.get(normalise_name(column))
-
-
-def _read_flag(part: InteractionsFile, table: TextTable, free: Sequence[str]) -> dict[str, object]:
-    """Return what makes a column such as ``liked`` the type; nothing beside a type or a rating."""
-    if part.type is not None or part.default_type is not None or could_be("rating", part.value):
-        return {}
-    flags = [c for c in free if flag_types(c) and is_flag(table.frame[c])]
-    flags.sort(key=lambda column: list(FLAG_TYPES).index(normalise_name(column)))
-    if not flags:
-        return {}
-    true, false = flag_types(flags[0]) or ("like", "dislike")
-    words = {**dict.fromkeys(TRUE_TEXTS, true), **dict.fromkeys(FALSE_TEXTS, false)}
-    return {"type": flags[0], "types": {**words, **part.types}}
-
-
 def _types(column: str, of: pl.Series) -> str:
     true, false = flag_types(column) or ("like", "dislike")
     words = sorted(of.drop_nulls().str.strip_chars().unique().to_list())
@@ -123,7 +119,11 @@ def _named_columns(part: FileSchema, columns: Sequence[str], file: str) -> list[
     fields = (*COLUMN_NAMES[type(part)], "flags")
     single = [(f, getattr(part, f)) for f in fields if getattr(part, f, None)]
     single += [(f, c) for f in ("available", "description") for c in getattr(part, f, ()) or ()]
-    lists = [(f, c) for f in ("attributes", "category_flags") for c in getattr(part, f, ()) or ()]
+    lists = [
+        (f, c)
+        for f in ("attributes", "category_flags", "type_flags")
+        for c in getattr(part, f, ()) or ()
+    ]
     for field, column in [*single, *lists]:
         if column not in columns:
             raise DataError(

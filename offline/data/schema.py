@@ -95,6 +95,7 @@ class InteractionsFile(FileSchema):
     time_format: Annotated[str | None, AfterValidator(_check_time_format)] = None  # of strptime
     date_order: DateOrder | None = None  # of 3/4/2023; None: decided by the column
     default_type: str | None = None  # type of all events, if there is no type column
+    type_flags: tuple[str, ...] = ()  # columns of true and false, one for each event type
     types: dict[str, str] = {}  # from the words of the file to event types: {"buy" = "purchase"}
     positive_at: float | None = None  # None: 0.8 of the largest rating
     no_rating: float | None = None  # this rating means that the item was used but not rated

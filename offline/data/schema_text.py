@@ -80,6 +80,8 @@ def _section(part: FileSchema, columns: Sequence[str]) -> Iterator[str]:
         is_column = field in COLUMN_NAMES[type(part)] or (
             isinstance(part, ItemsFile) and field == "flags"
         )
+        if isinstance(value, str) and value.startswith("#"):
+            continue  # a column that was made when the file was read
         if value and value != default:
             others = f"  # or {', '.join(map(_value, free))}" if is_column and free else ""
             yield f"{field} = {_value(value)}{others}"

@@ -1,6 +1,19 @@
 """Questions about times that can be read in two ways, with the lines of the schema to paste."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from app.timestamps import DateOrder, short_date
+
+ORDER_WORDS: Mapping[DateOrder, str] = {
+    "dmy": "day/month/year",
+    "mdy": "month/day/year",
+    "ymd": "year/month/day",
+}
+READINGS: Mapping[DateOrder, tuple[str, str, str]] = {
+    "dmy": ("%d", "%m", "%Y"),
+    "mdy": ("%m", "%d", "%Y"),
+    "ymd": ("%Y", "%m", "%d"),
+}
 
 
 def unclear_zone_text(text: str, name: str, zones: Sequence[str]) -> str:
@@ -12,15 +25,19 @@ def unclear_zone_text(text: str, name: str, zones: Sequence[str]) -> str:
     )
 
 
-def ambiguous_date_text(text: str) -> str:
-    """Return the question whether the day or the month of a date is first."""
+def ambiguous_date_text(text: str, orders: Collection[DateOrder]) -> str:
+    """Return the question what is the day, the month and the year of a date."""
     has_half = text.lower().endswith("m")  # am or pm
     clock = "" if ":" not in text else " %I:%M" if has_half else " %H:%M"
     clock += (":%S" if text.count(":") > 1 else "") + (" %p" if has_half else "")
-    mark = "-" if "-" in text else "/"
-    day, month = (f"%d{mark}%m{mark}%Y{clock}", f"%m{mark}%d{mark}%Y{clock}")
+    mark = next((mark for mark in ".-" if mark in text.split(maxsplit=1)[0]), "/")
+    is_short = short_date(text) is not None
+    possible = [order for order in READINGS if order in orders]
+    forms = [f"{mark.join(READINGS[order])}{clock}" for order in possible]
+    forms = [form.replace("%Y", "%y") for form in forms] if is_short else forms
+    lines = [f'time_format = "{form}"' for form in forms]
+    words = [mark.join(ORDER_WORDS[order].split("/")[: 3 if is_short else 2]) for order in possible]
     return (
-        f"{text!r} can be read as day{mark}month or as month{mark}day, and no date of the column "
-        f'decides; set time_format = "{day}" or time_format = "{month}" in [interactions] of the '
-        f"schema."
+        f"{text!r} can be read as {' or as '.join(words)}, and no date of the column "
+        f"decides; set {' or '.join(lines)} in [interactions] of the schema."
     )

@@ -10,7 +10,8 @@ from offline.data.finding import DataFinding
 from offline.data.repeats import DAY, has_only_dates
 from offline.data.schema import InteractionsFile
 from offline.data.table import TextTable
-from offline.data.timestamps import ORDER_WORDS, TimeColumn, TimeRules, parse_times
+from offline.data.time_questions import ORDER_WORDS
+from offline.data.timestamps import TimeColumn, TimeRules, parse_times
 
 FUTURE = "timestamp is in the future"
 RECENT = 30 * DAY  # seconds; older data are served as if they ended now
@@ -75,7 +76,8 @@ def _findings(
         yield _zone_finding(file, times.naive, part, is_recent=is_recent)
     if times.date_order is not None and part.date_order is None:
         words = ORDER_WORDS[times.date_order]
-        yield DataFinding("good", f"{file}: dates with slashes are read as {words}.")
+        what = f"dates such as {times.short}" if times.short else "dates with slashes"
+        yield DataFinding("good", f"{file}: {what} are read as {words}.")
     if times.calendar is not None:
         yield DataFinding("good", f"{file}: times such as {times.calendar} are read as dates.")
     if times.serial is not None:

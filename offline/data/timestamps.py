@@ -20,6 +20,7 @@ from app.timestamps import (
     ParsedTime,
     parse_number,
     parse_time,
+    short_date,
     usable_orders,
 )
 from offline.data.errors import DataError
@@ -29,7 +30,7 @@ from offline.data.time_questions import ambiguous_date_text, unclear_zone_text
 # Plain ISO 8601, which is read as a whole column. Other forms are read text by text.
 PLAIN = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 HAS_ZONE = r"(?:Z|:\d{2}(?:\.\d+)?[+-]\d{2}:?\d{2})$"
-ORDER_WORDS = {"dmy": "day/month/year", "mdy": "month/day/year"}
+FEWER = 2  # a column has this many times more days than years, if its dates tell which is which
 DAY = 86_400.0  # seconds
 SERIAL_EPOCH = 25_569.0  # the day of a spreadsheet that is 1970-01-01
 SERIAL_DAYS = (36_526.0, 54_789.0)  # 2000 to 2049: numbers of this size, if all are, are such days
@@ -61,6 +62,7 @@ class TimeColumn:
     calendar: str | None = None  # the first number that was read as a date in digits
     serial: str | None = None  # the first number that was read as a day of a spreadsheet
     american: str | None = None  # the first text whose CST was read as the time of North America
+    short: str | None = None  # the first date with a year of two digits
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class _Reading:
     calendar: str | None = None
     serial: str | None = None
     american: str | None = None
+    short: str | None = None
 
     @classmethod
     def of(cls, texts: pl.Series, rules: TimeRules) -> "_Reading":
@@ -97,7 +100,8 @@ class _Reading:
         if self.rest.any():
             self._read_others()
         return TimeColumn(
-            self.seconds, self.naive, self.date_order, self.calendar, self.serial, self.american
+            *(self.seconds, self.naive, self.date_order, self.calendar, self.serial),
+            *(self.american, self.short),
         )
 
     @property
@@ -202,12 +206,15 @@ class _Reading:
         dated = [(text, usable) for text, usable in orders if usable]
         if not dated:
             return None
-        common = frozenset.intersection(*(usable for _, usable in dated))
+        self.short = next((text for text, _ in dated if short_date(text)), None)
+        common = _without_other_years(
+            frozenset.intersection(*(usable for _, usable in dated)), [text for text, _ in dated]
+        )
         if len(common) == 1:
             return next(iter(common))
         unclear = (text for text, _ in dated if parse_time(text) is None)
         if common and (text := next(unclear, None)) is not None:
-            raise DataError(ambiguous_date_text(text))
+            raise DataError(ambiguous_date_text(text, common))
         return None
 
     def _fill(self, chosen: pl.Series, parse: Callable[[str], ParsedTime | None]) -> None:
@@ -245,6 +252,22 @@ def parse_times(texts: pl.Series, rules: TimeRules | None = None) -> TimeColumn:
         DataError: Dates such as 3/4/2023, or names of zones such as IST, can be read in two ways.
     """
     return _Reading.of(texts, rules or TimeRules()).read()
+
+
+def _without_other_years(orders: frozenset[DateOrder], texts: list[str]) -> frozenset[DateOrder]:
+    """Return the orders whose year is where a column of dates such as 14.11.23 has the years.
+
+    A log has more days of the month than years. Dates that differ too little decide nothing.
+    """
+    parts = [part for part in map(short_date, texts) if part is not None]
+    firsts, others, lasts = (len({part[place] for part in parts}) for place in range(3))
+    if "ymd" not in orders or not parts:
+        return orders
+    if firsts * FEWER < lasts:
+        return frozenset({"ymd"})
+    if lasts * FEWER < max(firsts, others):
+        return orders - {"ymd"}
+    return orders
 
 
 def _as_utc(local: pl.Series, rules: TimeRules) -> pl.Series:

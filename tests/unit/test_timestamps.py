@@ -180,6 +180,32 @@ def test_dates_that_can_be_read_in_two_ways_are_answered_with_both_formats():
     assert read("3/4/2023", time_format="%d/%m/%Y") == [1_680_480_000.0]
 
 
+def test_a_column_of_short_dates_has_the_year_where_its_numbers_differ_least():
+    days = range(1, 11)
+    march = [datetime(2024, 3, day, tzinfo=UTC).timestamp() for day in days]
+    assert read(*(f"{day:02d}.03.24" for day in days)) == march
+    assert read(*(f"24-03-{day:02d}" for day in days)) == march
+    assert read(*(f"{day}/3/24" for day in [*days, 13])) == [*march, march[0] + 12 * 86_400]
+    assert read("24.03.05 10:00", date_order="ymd") == [1_709_632_800.0]
+    with pytest.raises(DataError, match=r"month\.year or as year\.month") as refused:
+        read("05.03.04", "06.03.04")
+    assert 'time_format = "%d.%m.%y" or time_format = "%y.%m.%d"' in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/Date(1700003831000)/",
+        "\\/Date(1700003831000+0100)\\/",
+        "14NOV2023:23:17:11",
+        "2023:11:14 23:17:11",
+        "14/11/2023 11:17:11 p. m.",
+    ],
+)
+def test_notations_of_other_programs_are_read(text):
+    assert read(text) == [1_700_003_831.0]
+
+
 def test_dates_that_contradict_each_other_are_bad_where_they_are_unclear():
     assert read("13/4/2023", "4/13/2023", "3/4/2023") == [1_681_344_000.0, 1_681_344_000.0, None]
 

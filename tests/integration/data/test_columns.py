@@ -106,6 +106,28 @@ def test_a_flag_is_the_type_of_the_event(tmp_path, column, texts, weights):
     assert says(reading, "that nothing uses") is (column == "rating")
 
 
+def test_of_several_flags_the_strongest_true_one_is_the_type_of_the_row(tmp_path):
+    header = "user_id,video_id,is_click,is_like,is_follow,is_hate,time_ms"
+    rows = [f"u{{n}},i,{flags},{{t}}000" for flags in ("0,0,0,0", "1,0,0,0", "1,1,0,0", "1,1,1,1")]
+    reading = read(tmp_path, header, rows)
+    assert reading.dataset.log.weights.tolist() == pytest.approx([0.0, 0.4, 1.0, -1.0])
+    assert reading.dataset.log.times[0] == START
+    assert says(reading, "is_hate (dislike), is_like (like), is_follow (like), is_click (click)")
+    assert not says(reading, "that nothing uses")
+
+
+def test_the_schema_names_the_flags_that_are_types(tmp_path):
+    (tmp_path / "schema.toml").write_text(
+        '[interactions]\ntype_flags = ["bought", "tried"]\ntypes = { "tried" = "play" }\n'
+    )
+    header, rows = "user,item,tried,bought,ts", ["u,i,0,0,{t}", "v,i,1,0,{t}", "w,i,1,yes,{t}"]
+    reading = read(tmp_path, header, rows)
+    assert reading.dataset.log.weights.tolist() == pytest.approx([0.2, np.log(2), 2.0])
+    (tmp_path / "schema.toml").write_text('[interactions]\ntype_flags = ["tried"]\n')
+    with pytest.raises(DataError, match=r"add types = . \"tried\" = \"like\" . with the right"):
+        read(tmp_path, header, rows)
+
+
 def test_a_flag_beside_a_rating_is_said_not_to_be_read(tmp_path):
     reading = read(tmp_path, "user,item,rating,liked,ts", ["u{n},i,3,True,{t}"] * 3)
     assert says(reading, 'write type = "liked" and types = { "True" = "like" }')

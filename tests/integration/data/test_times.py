@@ -110,9 +110,40 @@ def test_the_import_of_events_refuses_the_same_times(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ['timezone = "Mars"', 'time_format = "dd/mm"', 'date_order = "ymd"']
+    "line", ['timezone = "Mars"', 'time_format = "dd/mm"', 'date_order = "ydm"']
 )
 def test_an_unknown_zone_format_or_order_is_one_sentence(tmp_path, line):
 
     with pytest.raises(DataError, match=r"schema file .* is wrong at interactions"):
         read(tmp_path, "1700000000", schema=line)
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "columns"),
+    [
+        ("date,time", "2023-11-14,23:17:11", "date and time"),
+        ("Order Date,Order Time", "11/14/2023,11:17:11 PM", "Order Date and Order Time"),
+        ("day,clock", "2023-11-14 00:00:00,23:17:11", "day and clock"),
+        ("date,hour", "20231114,23.0", "date and hour"),
+        ("year,month,day,hour", "2023,11,14,23", "year and month and day"),
+    ],
+)
+def test_a_time_in_several_columns_is_joined_and_said(tmp_path, header, row, columns):
+    lines = [f"u{n % 7},i{n},3,{row}" for n in range(3)]
+    (tmp_path / "events.csv").write_text("\n".join([f"user,item,rating,{header}", *lines]))
+    loaded = load_dataset(tmp_path, None, 0.0, now=lambda: NOW)
+    expected = 1_700_003_831.0 if ":" in row.replace("00:00:00", "") else 1_700_002_800.0
+    assert loaded.dataset.log.times.tolist() == [expected] * 3
+    assert f"the time of an event is read from {columns}" in texts(loaded, "good")
+    assert "columns that nothing uses" not in texts(loaded, "limit")
+    events = next(iter(read_event_file(tmp_path, None).batches(0)))
+    assert {event["timestamp"] for event in events} == {expected}
+
+
+def test_two_clocks_or_a_duration_are_not_joined_to_a_date(tmp_path):
+    lines = [f"u{n % 7},i{n},3,2023-11-14,10:00,11:00,00:10:00" for n in range(3)]
+    header = "user,item,rating,date,start_time,end_time,watch_time"
+    (tmp_path / "events.csv").write_text("\n".join([header, *lines]))
+    loaded = load_dataset(tmp_path, None, 0.0, now=lambda: NOW)
+    assert set(loaded.dataset.log.times.tolist()) == {1_699_920_000.0}
+    assert "nothing uses: start_time, end_time, watch_time" in texts(loaded, "limit")
