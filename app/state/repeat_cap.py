@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import EventTypes, Times
-from app.state.streams import RecentKeys
+from app.state.recent_keys import RecentKeys
 from app.state.trained_events import HOUR, TrainedEvents
 
 

@@ -23,12 +23,12 @@ from app.state.event_codec import (
 from app.state.event_interpreter import EventInterpreter
 from app.state.group_counts import SegmentRows
 from app.state.new_user_surges import NewUserSurges
+from app.state.recent_keys import RecentKeys
 from app.state.repeat_cap import RepeatCap
 from app.state.store import Store
 from app.state.streams import (
     BLOCK_MS,
     MAX_READ,
-    RecentKeys,
     StreamEntry,
     follow_streams,
     next_id,

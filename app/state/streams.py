@@ -1,7 +1,7 @@
-"""Helpers of all stream readers: ids, pages, the reading loop, repeated and lost entries."""
+"""Helpers of all stream readers: ids, pages, the reading loop, lost entries."""
 
 import asyncio
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 from app.contracts import StageError
@@ -14,7 +14,6 @@ EntryId: TypeAlias = tuple[int, int]  # milliseconds by the server's clock; numb
 MAX_READ = 1_000  # entries of each stream in one read: about 5 ms of a worker's time
 BLOCK_MS = 1_000  # the longest time that the server holds a read without new entries
 FIRST_PAUSE = 0.05  # seconds before the next attempt after a failure; doubled at each further one
-MAX_REMEMBERED = 100_000  # keys by which a repeated entry is recognised
 
 
 def parse_id(name: str | bytes) -> EntryId:
@@ -125,37 +124,6 @@ async def _read(connection: Store, handler: StreamHandler, block_ms: int) -> Non
         handler.apply_stream(key, entries)
     longest = max((len(entries) for _, entries in reply or []), default=0)
     await handler.after_read(connection, longest)
-
-
-class RecentKeys:
-    """At least the newest ``limit`` keys, at most twice as many, each with a text.
-
-    Only hashes of the keys are kept, so that no user's id can be read from it.
-    """
-
-    def __init__(self, limit: int = MAX_REMEMBERED) -> None:
-        self._limit = limit
-        self._newer: dict[int, str] = {}
-        self._older: dict[int, str] = {}
-
-    def __len__(self) -> int:
-        return len(self._newer) + len(self._older)
-
-    def add(self, key: Hashable, text: str = "") -> bool:
-        """Remember a key that is new. Return whether it was new."""
-        mark = hash(key)
-        if mark in self._newer or mark in self._older:
-            return False
-        self._newer[mark] = text
-        if len(self._newer) >= self._limit:
-            self._older, self._newer = self._newer, {}
-        return True
-
-    def text_of(self, key: Hashable) -> str | None:
-        """Return the text of a key; None if the key is not, or no longer, known."""
-        mark = hash(key)
-        text = self._newer.get(mark)
-        return self._older.get(mark) if text is None else text
 
 
 def count_unread(added: int, length: int, entries_read: int) -> tuple[int, int]:

@@ -18,7 +18,8 @@ import polars as pl
 import redis
 
 from app.state.archiver_status import GROUP, mark_archiver_in_use
-from app.state.streams import MAX_REMEMBERED, RecentKeys, count_unread, next_id, parse_id
+from app.state.recent_keys import MAX_REMEMBERED, RecentKeys
+from app.state.streams import count_unread, next_id, parse_id
 from offline.archive.files import IdRanges, StreamFiles, day_of
 from offline.archive.streams import STREAMS, ArchivedStream, ArchiveRow, RawEntry
 from offline.data.errors import DataError

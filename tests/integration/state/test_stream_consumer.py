@@ -9,7 +9,7 @@ import pytest
 from app.artifacts import DAY
 from app.state.event_writer import append_events
 from app.state.store import Store
-from app.state.streams import MAX_READ, RecentKeys
+from app.state.streams import MAX_READ
 from app.state.write_queue import ImpressionWriter
 from tests.state import SHIFT, consumer_of, event, event_counts, running, store, until, url
 
@@ -122,14 +122,6 @@ async def test_an_idle_consumer_has_no_lag(store):
     consumer.lag = 9.0
     async with running(consumer):
         await until(lambda: consumer.lag == 0.0)
-
-
-def test_recent_keys_are_remembered_up_to_a_bound():
-    recent = RecentKeys(limit=10)
-    assert all(recent.add(str(n)) for n in range(1_000))
-    assert not any(recent.add(str(n)) for n in range(990, 1_000))
-    assert recent.add("5")
-    assert len(recent) <= 20
 
 
 async def test_a_full_queue_of_impressions_drops_and_counts():
