@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     app = FastAPIOffline(  # its /docs needs nothing from the network
         title="recfunnel", version=version("recfunnel"), description=DESCRIPTION, lifespan=lifespan
     )
+    app.state.keys = keys
     add_steps(app, settings, keys, shares, metrics)
     return add_routes(app)
 

@@ -44,6 +44,7 @@ async def readyz(http: Request) -> Response:
             *service.tasks.alerts,
             *service.drift_monitor.alerts,
             *service.store_health.alerts,
+            *http.app.state.keys.alerts,
         ],
         "redis": "down" if service.store.breaker.is_open else "ok",
         "writes": service.store_health.writes,

@@ -10,22 +10,32 @@ from app.access.keys import format_key
 from app.access.roles import OPEN_PATHS, required_role
 from app.process.serve import OpenServiceError, check_access
 from app.settings import Settings
-from tests.serving import hosted, leisurely
+from tests.serving import hosted, leisurely, until
 
 KEYS = {role: f"rf_{role * 10}" for role in ("read", "write", "admin")}
+OF_FILE = "rf_" + "file" * 10
 EXPIRED = "rf_" + "expired" * 6
 LACKING = {"read": KEYS["write"], "write": KEYS["read"], "admin": KEYS["write"]}  # another role
 UNDECLARED = [("GET", "/docs"), ("GET", "/openapi.json"), ("GET", "/nothing"), ("POST", "/nothing")]
 
 
 @pytest.fixture(scope="module")
-def guarded(trained, redis_url):
+def key_file(tmp_path_factory):
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text(format_key("from-a-file", ["write"], OF_FILE))
+    file.chmod(0o600)
+    return file
+
+
+@pytest.fixture(scope="module")
+def guarded(trained, redis_url, key_file):
     lines = [format_key(role, [role], key) for role, key in KEYS.items()]
     lines.append(format_key("old", ["admin"], EXPIRED, date(2020, 1, 1)))
     settings = leisurely(
         out=trained,
         redis_url=redis_url,
         api_keys=";".join(lines),
+        api_keys_file=key_file,
         cors_origins=("https://shop.example",),
         allowed_hosts=("127.0.0.1", "recs.example"),
     )
@@ -174,3 +184,14 @@ def test_a_client_that_sends_much_without_a_key_is_refused_before_it_is_read(gua
     with httpx.Client(base_url=guarded.client.base_url) as client:
         answer = client.post("/events", content=b"[" * 10_000_000)
     assert answer.status_code == 401
+
+
+def test_a_key_file_that_vanishes_is_named_and_its_keys_hold(guarded, key_file):
+    def warnings():
+        return guarded.client.get("/readyz", headers={"X-API-Key": OF_FILE}).json()["warnings"]
+
+    assert not warnings()
+    key_file.rename(key_file.with_name("moved"))
+    until(lambda: any(str(key_file) in each for each in warnings()))
+    key_file.with_name("moved").rename(key_file)
+    until(lambda: not warnings())

@@ -101,6 +101,32 @@ def test_a_changed_file_is_read_again_and_a_broken_one_changes_nothing(tmp_path,
     assert "the API keys stay as they are" in caplog.text
 
 
+def test_the_last_keys_hold_while_the_file_is_missing_and_it_is_said_once(tmp_path, caplog):
+    clock, file = Clock(), tmp_path / "keys"
+    write(file, f"shop read {SECRET}")
+    ring = KeyRing(file=file, clock=clock)
+    assert not ring.alerts
+    file.rename(tmp_path / "elsewhere")
+    for _ in range(3):
+        clock.now += CHECK_SECONDS
+        assert ring.find(SECRET)
+        assert not ring.find(OTHER)
+    assert f"{file} cannot be read" in ring.alerts[0]
+    assert "restore the file" in ring.alerts[0]
+    assert caplog.text.count("cannot be read") == 1
+    (tmp_path / "elsewhere").rename(file)
+    clock.now += CHECK_SECONDS
+    assert ring.find(SECRET)
+    assert not ring.alerts
+    file.unlink()
+    clock.now += CHECK_SECONDS
+    assert ring.find(SECRET)
+    write(file, "# nobody")
+    clock.now += CHECK_SECONDS
+    assert not ring.find(SECRET)
+    assert not ring.alerts
+
+
 def test_a_file_that_is_empty_accepts_nobody(tmp_path):
     file = tmp_path / "keys"
     write(file, "")
