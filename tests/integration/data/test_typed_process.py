@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from offline.data.errors import DataError
-from offline.data.formats.typed_process import DamagedFileError, TypedProcess
+from offline.data.formats.typed_process import MIN_BYTES, DamagedFileError, TypedProcess, free_bytes
 from offline.data.loading import load_rows
 from offline.data.schema import InteractionsFile
 from tests.integration.data.test_file_shapes import CSV
@@ -71,6 +71,35 @@ def test_a_process_that_ends_while_it_reads_is_a_sentence():
     reader = TypedProcess((sys.executable, "-c", "import os; os.abort()"))
     with pytest.raises(DamagedFileError, match="Copy or write the file again"):
         reader.read_parquet(parquet(FRAME))
+
+
+def test_a_small_file_that_unfolds_to_more_than_the_limit_is_a_sentence():
+    reader, file = TypedProcess(max_bytes=MIN_BYTES), io.BytesIO()
+    assert_frame_equal(reader.read_parquet(parquet(FRAME)), FRAME)
+    pl.DataFrame({"n": pl.repeat(7, 2**25, eager=True)}).write_parquet(file)  # 256 MB
+    assert len(file.getvalue()) < 2**17
+    with pytest.raises(DamagedFileError, match="unfolds to more than half of the free memory"):
+        reader.read_parquet(file.getvalue())
+    assert_frame_equal(reader.read_parquet(parquet(FRAME)), FRAME)
+    reader.close()
+
+
+def test_a_file_that_takes_too_long_is_a_sentence():
+    reader = TypedProcess((sys.executable, "-c", "import time; time.sleep(60)"), seconds=0.2)
+    with pytest.raises(DamagedFileError, match="it took more than 0 s"):
+        reader.read_parquet(parquet(FRAME))
+
+
+def test_the_free_memory_is_that_of_the_container_if_it_is_less(tmp_path):
+    memory = tmp_path / "meminfo"
+    memory.write_text("MemTotal:  8000 kB\nMemAvailable:  1000 kB\n")
+    assert free_bytes(memory, tmp_path) == 1000 * 1024
+    (tmp_path / "memory.current").write_text("200000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes(memory, tmp_path) == 1000 * 1024
+    (tmp_path / "memory.max").write_text("300000\n")
+    assert free_bytes(memory, tmp_path) == 100_000
+    assert free_bytes(tmp_path / "nothing", tmp_path / "nothing") == 0
 
 
 def test_a_data_set_with_a_damaged_page_is_an_error_that_names_the_file(tmp_path):
