@@ -6,7 +6,9 @@ which is the coordinated omission of closed loops. Arrivals are a Poisson proces
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated
 
 import numpy as np
@@ -44,8 +46,14 @@ class OpenLoopPlan:
 class OpenLoop:
     """One test of one service."""
 
-    def __init__(self, url: str, plan: OpenLoopPlan, traffic: Traffic | None = None) -> None:
-        self._client = HttpClient(url)
+    def __init__(
+        self,
+        url: str,
+        plan: OpenLoopPlan,
+        traffic: Traffic | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._client = HttpClient(url, headers=headers)
         self._plan = plan
         self._traffic = traffic or Traffic(plan.seed)
         self._tally = LoadTally("open")
