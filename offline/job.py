@@ -1,6 +1,5 @@
 """The whole offline job in one screen: split, recall, fit, evaluate, gate, refit, publish."""
 
-import asyncio
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ from offline.report.report_figures import (
     build_figures,
     manifest_metrics,
 )
+from offline.run_async import run_async
 from offline.setting_paths import flatten_config
 from offline.training.kinds import add_coarse, find_trainer, fit_ranker
 from offline.training.objectives import choose_kinds, choose_objectives
@@ -238,7 +238,7 @@ def collect_window_rows(
     if choose_objectives(config.objectives, dataset.traits, config.rankers.fine):
         users = add_later_events(dataset.log, users, start, end)
     recall = build_offline_funnel(models, funnel)
-    return asyncio.run(collect_rows(recall, dataset, users, config.seed, config.negatives))
+    return run_async(collect_rows(recall, dataset, users, config.seed, config.negatives))
 
 
 def build_holdout(
@@ -265,7 +265,7 @@ def build_holdout(
 def evaluate_rankers(holdout: Holdout, rankers: Rankers) -> Evaluation:
     """Evaluate the real funnel with these rankers for the users of the holdout."""
     funnel = build_offline_funnel(holdout.models, holdout.funnel_config, rankers)
-    return asyncio.run(
+    return run_async(
         evaluate_funnel(
             funnel, holdout.models, holdout.dataset, holdout.users, holdout.seed, holdout.pause
         )

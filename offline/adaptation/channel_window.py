@@ -4,7 +4,6 @@ The queries of the window's users are built once. A candidate of a setting then 
 one model and one recall for each query.
 """
 
-import asyncio
 import inspect
 from dataclasses import dataclass, field, replace
 
@@ -35,6 +34,7 @@ from offline.models.registry import (
 )
 from offline.models.segments import encode_segments, fit_segments
 from offline.publish.index import AUTO_FLAT_ITEMS
+from offline.run_async import run_async
 from offline.training.past_requests import (
     ActiveUser,
     add_later_moments,
@@ -118,7 +118,7 @@ class ChannelWindow:
         """
         wiring = replace(self.funnel_config, channels={channel: config})
         funnel = build_offline_funnel(self._with_model(model, recall), wiring)
-        lists = asyncio.run(self._recall(funnel, channel, config))
+        lists = run_async(self._recall(funnel, channel, config))
         relevant = RowSets.of([user.relevant for user in self.users])
         shares = [
             label_rows(rows, user.relevant).sum() / len(user.relevant)

@@ -1,6 +1,5 @@
 """Compare fine rankers in the same funnel: every kind, and the model of every objective."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -26,6 +25,7 @@ from offline.evaluate.holdout import Holdout
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import K, Lists, PerUser, user_ndcg
 from offline.evaluate.rowsets import RowSets
+from offline.run_async import run_async
 from offline.training.kinds import fit_ranker
 from offline.training.linear import COARSE_WIDTH
 from offline.training.objectives import (
@@ -79,7 +79,7 @@ def collect_candidates(
     holdout: Holdout, rankers: Rankers, limit: int = MAX_USERS
 ) -> HoldoutCandidates:
     """Compute the real funnel's lists for at most ``limit`` users of the test window."""
-    return asyncio.run(_collect(holdout, rankers, limit))
+    return run_async(_collect(holdout, rankers, limit))
 
 
 async def _collect(holdout: Holdout, rankers: Rankers, limit: int) -> HoldoutCandidates:

@@ -1,6 +1,5 @@
 """The test window that several bundles are evaluated on, and the bundle in service among them."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from offline.data.dataset import Dataset
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists, user_ids
 from offline.evaluate.metrics import K, Lists
 from offline.evaluate.rowsets import RowSets
+from offline.run_async import run_async
 from offline.training.past_requests import (
     ActiveUser,
     build_offline_funnel,
@@ -72,10 +72,9 @@ class Holdout:
         """
         channels = self.funnel_config.channels if channels is None else channels
         config = replace(self.funnel_config, sizes=sizes, channels=channels)
-        return asyncio.run(self._lists(build_offline_funnel(self.models, config, rankers)))
+        return run_async(self._lists(build_offline_funnel(self.models, config, rankers)))
 
     async def _lists(self, funnel: Funnel) -> Lists:
-        """Return only the lists: asyncio formats the result of a main task, so it must be small."""
         answers = await collect_answers(funnel, self.dataset, self.users, self.seed)
         return pad_lists(evaluated_lists(funnel, answers.runs))
 
@@ -145,7 +144,7 @@ def build_drift_reference(models: Models, rankers: Rankers, holdout: Holdout) ->
     try:
         config = replace(holdout.funnel_config, cpu=cpu)
         funnel = build_offline_funnel(models, config, rankers)
-        return describe_lists(asyncio.run(_slates(funnel, holdout)))
+        return describe_lists(run_async(_slates(funnel, holdout)))
     finally:
         cpu.close()
 

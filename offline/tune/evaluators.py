@@ -1,6 +1,5 @@
 """Evaluate trials: recall models alone, rankers on recalled rows, sizes in the funnel."""
 
-import asyncio
 import inspect
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +19,7 @@ from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import K, PerUser, grouped_ndcg, rank_within_groups, user_ndcg
 from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers, funnel_config
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
+from offline.run_async import run_async
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.linear import COARSE_WIDTH, fit_coarse
 from offline.training.past_requests import (
@@ -71,7 +71,7 @@ class RecallEvaluator:
         except FloatingPointError:
             return np.zeros((len(users), 1))
         funnel = build_offline_funnel(models, funnel_config(config, self.cpu))
-        return asyncio.run(self._recall(funnel, RECALL_MODELS[name].channel, users))
+        return run_async(self._recall(funnel, RECALL_MODELS[name].channel, users))
 
     async def _recall(self, funnel: Funnel, name: str, users: list[ActiveUser]) -> TrialFigures:
         """Compute the channel's list for each user at their moment; counters move with them."""
