@@ -1,7 +1,7 @@
 """Render a page from a template: self-contained HTML, without scripts and without a network."""
 
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,14 @@ def render_page(template: str, plots: dict[str, str], **values: Any) -> str:
     Raises:
         jinja2.UndefinedError: the template uses a value that is missing.
     """
+    safe_plots = {name: Markup(svg) for name, svg in plots.items()}  # noqa: S704
+    page = _templates().get_template(template)
+    return page.render(plots=safe_plots, glossary=glossary, **values)
+
+
+@cache
+def _templates() -> Environment:
+    """Return the templates of this folder; each is compiled once."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -68,8 +76,7 @@ def render_page(template: str, plots: dict[str, str], **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(FILTERS)
-    safe_plots = {name: Markup(svg) for name, svg in plots.items()}  # noqa: S704
-    return environment.get_template(template).render(plots=safe_plots, glossary=glossary, **values)
+    return environment
 
 
 def write_json(figures: object, path: Path) -> None:

@@ -10,6 +10,7 @@ from html import escape
 
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from offline.evaluate.figures import Interval
@@ -79,7 +80,8 @@ def to_svg(figure: Figure, label: str) -> str:
     figure.patch.set_visible(False)
     output = io.StringIO()
     no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(output, format="svg", metadata=no_metadata)
+    canvas = FigureCanvasSVG(figure)  # ``savefig`` draws it twice
+    canvas.print_svg(output, metadata=no_metadata)  # type: ignore[no-untyped-call]
     tag, body = output.getvalue().partition("<svg")[2].split(">", maxsplit=1)
     attributes = " ".join(re.findall(r'(?:xmlns\S*|viewBox)="[^"]*"', tag))
     body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # it would style the whole page
