@@ -205,6 +205,7 @@ class Rollout:
         await self._discard(old)
         versions = {old.bundle.version}  # workers of other machines may still load this one
         del old
+        gc.unfreeze()  # what the old bundle left is garbage now
         freeze_garbage()
         keep = [self.deployment.bundle.version] if self.deployment else []
         await asyncio.to_thread(remove_copies, self.settings.private_folder, versions.union(keep))
@@ -222,8 +223,7 @@ def freeze_garbage() -> None:
 
     A full collection visits every object of every library. It takes 0.1 s or more, and no request
     is answered in that time. It therefore runs only before the first request, and once for each
-    bundle that is replaced.
+    bundle that is replaced. Objects that are excluded already are collected after ``gc.unfreeze``.
     """
-    gc.unfreeze()
     gc.collect()
     gc.freeze()
