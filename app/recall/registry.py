@@ -10,6 +10,7 @@ bundles have to be trained again.
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -102,8 +103,8 @@ def _configure(spec: ChannelSpec[Any], settings: Mapping[str, Any]) -> ChannelCo
             f"the channel {spec.name} has no setting {unknown}; it has {', '.join(values)}"
         )
     try:
-        adapter = TypeAdapter(type(spec.config))
-        config: ChannelConfig = adapter.validate_python({**values, **settings})
+        config_type: Any = type(spec.config)
+        config = _adapter_of(config_type).validate_python({**values, **settings})
     except ValidationError as error:
         first = error.errors()[0]
         setting = ".".join(map(str, first["loc"]))
@@ -112,6 +113,12 @@ def _configure(spec: ChannelSpec[Any], settings: Mapping[str, Any]) -> ChannelCo
             f"{first['msg']}"
         ) from None
     return config
+
+
+@cache
+def _adapter_of(config: type[ChannelConfig]) -> TypeAdapter[ChannelConfig]:
+    """Return what validates a config; to build it takes milliseconds."""
+    return TypeAdapter(config)
 
 
 def build_channels(

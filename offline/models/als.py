@@ -113,6 +113,8 @@ class _LikesByRow:
             part = _LikesByRow(self.likes[block], self.reg[block])
             return part._solve(rows[block], others, gram)
 
+        if len(blocks) == 1:
+            return solve_block(blocks[0])
         with ThreadPoolExecutor() as pool:
             return np.concatenate(list(pool.map(solve_block, blocks)))
 
