@@ -1,6 +1,7 @@
 """Fixtures that all tests share. What serves and trains is imported where it is needed."""
 
 import fcntl
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -33,13 +34,14 @@ def pytest_collection_modifyitems(items):
     Else the last file to begin is one of the longest, and one process runs it alone.
     """
 
-    def folder_of(item):
-        return Path(item.path).relative_to(ROOT / "tests").parts[0]
-
+    order = {}
     for item in items:
-        if folder_of(item) in FOLDERS:
-            item.add_marker(folder_of(item))
-    items.sort(key=lambda item: (*SLOW_FOLDERS, folder_of(item)).index(folder_of(item)))
+        folder = item.nodeid.split("/")[1]
+        if folder in FOLDERS:
+            item.add_marker(folder)
+        order[item] = (*SLOW_FOLDERS, folder).index(folder)
+    items.sort(key=order.__getitem__)
+    gc.freeze()  # half a million objects of modules and tests, which no collection need visit
 
 
 @pytest.fixture(scope="session")

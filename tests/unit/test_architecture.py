@@ -29,6 +29,7 @@ PUBLIC_TESTS = ("unit", "contract", "property", "integration", "failure", "e2e",
 MAY_REACH_INSIDE = re.compile(r"[\s.]_[a-zA-Z]|__new__|setattr")
 NAMED_TUPLE = {"_asdict", "_fields", "_replace"}  # are public, for all their names
 MAX_LAYERS = 14
+LEAF_TYPES = {str, int, type(None), bool, ast.Load, ast.Store, ast.Del}  # of an ``ast`` field
 
 
 def name(path):
@@ -51,9 +52,10 @@ def nodes(path):
     found = [tree(path)]
     for node in found:  # grows while it is read
         for value in vars(node).values():
-            if isinstance(value, list):
+            kind = type(value)
+            if kind is list:
                 found += [each for each in value if isinstance(each, ast.AST)]
-            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+            elif kind not in LEAF_TYPES and isinstance(value, ast.AST):
                 found.append(value)
     return tuple(found)
 
