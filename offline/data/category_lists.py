@@ -18,6 +18,7 @@ import polars as pl
 from offline.data.schema import ItemsFile
 from offline.data.table import JOINED, TextTable
 
+HASH_TAGS = r"^\s*#[^#]+(#[^#]+)*$"  # #red #wool: if all texts are so
 CATEGORY_SEPARATORS = ("|", ";", ",")
 BREADCRUMB = re.compile(r"\s*[>\u00bb\u203a\u2192]\s*|\s+/\s+")
 SPECIAL = r"^\s*[\[{(]|['\"\x{2018}\x{201c}>\x{bb}\x{203a}\x{2192}]| / "
@@ -61,6 +62,8 @@ def read_categories(texts: pl.Series, separator: str | None) -> pl.Series:
     unique = texts.drop_nulls().unique().alias("text")
     between = separator or _separator(unique)
     lists = unique.str.split(between)
+    if separator is None and len(unique) and unique.str.contains(HASH_TAGS).all():
+        lists = unique.str.extract_all(r"#[^#]+").list.eval(pl.element().str.strip_chars("#,;| "))
     is_plain = ~unique.str.contains(SPECIAL)
     read = [
         plain if simple else list(_split(text, between, is_given=separator is not None))

@@ -4,7 +4,7 @@ import polars as pl
 
 from app.event_types import TYPES_BY_WORD, plain_word
 from offline.data.date_columns import parse_either_reading
-from offline.data.numbers import MISSING_TEXTS, parse_numbers, parse_values
+from offline.data.numbers import MISSING_TEXTS, parse_durations, parse_numbers, parse_values
 from offline.data.timestamps import SERIAL_DAYS
 
 SAMPLE = 2_000  # texts of a column that are examined
@@ -39,6 +39,12 @@ def numeric_share(of: pl.Series) -> float:
 def is_numeric(of: pl.Series) -> bool:
     """Return whether nearly all texts are numbers."""
     return numeric_share(of) >= MOST
+
+
+def is_duration(of: pl.Series) -> bool:
+    """Return whether nearly all texts are durations such as ``1:02:03``."""
+    texts = sample(of)
+    return len(texts) > 0 and parse_durations(texts).count() >= MOST * len(texts)
 
 
 def is_rating(of: pl.Series) -> bool:

@@ -10,6 +10,7 @@ from offline.data import column_names as names
 from offline.data.column_content import (
     MANY,
     has_many,
+    is_duration,
     is_empty,
     is_identifier,
     is_numeric,
@@ -144,7 +145,7 @@ def _is_rating(name: str, of: pl.Series) -> bool:
 
 
 def _is_amount(what: str, name: str, of: pl.Series) -> bool:
-    return could_be(what, name) and is_numeric(of)
+    return could_be(what, name) and (is_numeric(of) or (what == "amount" and is_duration(of)))
 
 
 def _is_value(name: str, of: pl.Series) -> bool:
@@ -165,6 +166,8 @@ def _is_event_type(name: str, of: pl.Series) -> bool:
 
 
 def _is_title(name: str, of: pl.Series) -> bool:
+    words = split_name(name)
+    name = " ".join(words[:-1]) if words[-1:] and words[-1] in names.LANGUAGES else name
     return ends_in(name, names.TITLE_ENDINGS, names.NOT_THE_ITEM | GROUP_WORDS) and not is_numeric(
         of
     )
@@ -180,7 +183,14 @@ def _is_category(name: str, of: pl.Series) -> bool:
 def _is_release(name: str, of: pl.Series) -> bool:
     words = set(split_name(name))
     named = "year" in words or bool(words and ends_in(name, names.YEAR_ENDINGS))
-    other = (names.OTHER_TIMES - {"release", "released"}) | {"birth", "scraped", "crawled"}
+    other = (names.OTHER_TIMES - {"release", "released"}) | {
+        "birth",
+        "scraped",
+        "crawled",
+        "end",
+        "ends",
+        "until",
+    }
     if not named or other & words:
         return False
     years = of.drop_nulls().to_frame("text").select(parse_years("text")).to_series()

@@ -138,6 +138,9 @@ OPINIONS = frozenset(  # flags whose false is an opinion too, whatever other fla
     + _words("thumbsup upvoted upvote")
 )
 TITLE_ENDINGS = frozenset(_words("title name headline label"))
+LANGUAGES = frozenset(  # ends of names such as title_en
+    _words("en de fr es it pt nl pl ru ja zh ko sv no da fi cs tr ar he hu ro uk el th vi id")
+)
 CATEGORY_ENDINGS = frozenset(
     _words("category categories genre genres tags topics topic department section style cuisine")
     + _words("keywords labels subjects subject")

@@ -1,11 +1,13 @@
 """Find which column is which: by the schema, else by its name and by what it holds."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import polars as pl
 
+from offline.data.category_levels import join_category_levels
 from offline.data.column_content import TRUE_TEXTS, is_empty, is_flag, is_numeric
 from offline.data.column_fields import COLUMN_NAMES, could_be, find_candidates
+from offline.data.column_names import split_name
 from offline.data.errors import DataError
 from offline.data.event_flags import flag_types, read_event_flags
 from offline.data.id_forms import tidy_ids
@@ -29,6 +31,12 @@ SECTIONS: Mapping[type[FileSchema], str] = {
     UsersFile: "users",
     FriendsFile: "friends",
 }
+UNDONE = frozenset(  # states of an order that is no purchase
+    (
+        *("cancelled", "canceled", "refunded", "returned", "failed", "declined", "void", "voided"),
+        *("chargeback", "rejected", "storniert", "annulé", "cancelado", "refund", "return"),
+    )
+)
 MAX_LISTED = 12  # columns in an error
 IMPORTED = frozenset({"event_id", "request_id", "position", "context"})  # ``events import`` reads
 
@@ -57,9 +65,13 @@ def resolve_columns(part: AnyFile, table: TextTable) -> tuple[TextTable, AnyFile
         chosen[field], others[field] = column, [c for c in candidates[1:] if c]
     resolved = part.model_copy(update=chosen)
     if isinstance(resolved, InteractionsFile):
-        table, update = _join_columns(table, resolved, free)
+        unread = {field for field in ("type", "timestamp") if getattr(part, field) == ""}
+        table, update = _join_columns(table, resolved, free, unread)
         resolved = resolved.model_copy(update=update)
         free = [c for c in free if c in table.columns]
+    if isinstance(resolved, ItemsFile) and getattr(part, "categories", None) != "":
+        table, update = _join_levels(table, resolved, free)
+        resolved = resolved.model_copy(update=update)
     for field, candidates in others.items():
         rest = [c for c in candidates if c in free and c != getattr(resolved, field)]
         if rest:
@@ -71,14 +83,27 @@ def resolve_columns(part: AnyFile, table: TextTable) -> tuple[TextTable, AnyFile
 
 
 def _join_columns(
-    table: TextTable, part: InteractionsFile, free: Sequence[str]
+    table: TextTable, part: InteractionsFile, free: Sequence[str], unread: Collection[str]
 ) -> tuple[TextTable, dict[str, object]]:
-    """Join several columns of one meaning; return the fields that read the joined ones."""
-    table, joined = read_event_flags(table, part, free)
+    """Join several columns of one meaning; return the fields that read the joined ones.
+
+    The fields of ``unread`` stay empty, because the schema says that no column is read for them.
+    """
+    joined = part
+    if "type" not in unread:
+        table, joined = read_event_flags(table, joined, free)
     left = [c for c in free if c in table.columns]
-    table, joined = join_time_columns(table, joined, left)
+    if "timestamp" not in unread:
+        table, joined = join_time_columns(table, joined, left)
     changed = ("type", "types", "type_flags", "timestamp")
     return table, {field: getattr(joined, field) for field in changed}
+
+
+def _join_levels(
+    table: TextTable, part: ItemsFile, free: Sequence[str]
+) -> tuple[TextTable, dict[str, object]]:
+    table, joined = join_category_levels(table, part, free)
+    return table, {"categories": joined.categories}
 
 
 def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[str]:
@@ -88,6 +113,8 @@ def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[s
     unused = [c for c in unused if not is_empty(table.frame[c])]
     for column in unused:
         of = table.frame[column]
+        if text := _status_text(table.file, column, of):
+            yield text
         is_money = could_be("money", column) and not could_be("money", part.value)
         if is_money and is_numeric(of):
             yield (
@@ -105,6 +132,26 @@ def interaction_findings(table: TextTable, part: InteractionsFile) -> Iterator[s
             f"{table.file}: columns that nothing uses: {', '.join(unused)}. If one of them is the "
             "value, type or time of the events, name it in [interactions] of the schema."
         )
+
+
+def _status_text(file: str, column: str, of: pl.Series) -> str:
+    """Return the question whether orders that were cancelled count; "" for other columns."""
+    if split_name(column)[-1:] not in (["status"], ["state"]):
+        return ""
+    words = of.drop_nulls().str.strip_chars().unique().sort().to_list()[:MAX_LISTED]
+    kinds = {word: "refund" if word.lower() in UNDONE else "purchase" for word in words}
+    if "refund" not in kinds.values():
+        return ""
+    types = ", ".join(f'{quote_text(word)} = "{kind}"' for word, kind in kinds.items())
+    return (
+        f"{file}: the column {column} has words such as {_example(kinds)!r}, and nothing reads it: "
+        f"such rows count as all others. To read it, write type = "
+        f'"{column}" and types = {{ {types} }} in [interactions] of the schema.'
+    )
+
+
+def _example(kinds: Mapping[str, str]) -> str:
+    return next(word for word, kind in kinds.items() if kind == "refund")
 
 
 def _types(column: str, of: pl.Series) -> str:

@@ -8,6 +8,9 @@ from offline.data.column_fields import could_be
 from offline.data.schema import InteractionsFile
 from offline.data.table import TextTable
 
+FAR = 3.0  # times as large as all other ratings: it is none
+NO_RATINGS = (-1.0, -9.0, -99.0, -999.0)  # below a scale from 0 on: no rating
+MIN_VALUES = 4  # different ratings of a scale on which one can be apart: -1, 0 and 1 are votes
 ZERO_SHARE = 0.1  # with so many zeros, a zero may mean that there is no rating
 
 
@@ -54,7 +57,27 @@ def _interpret_values(table: TextTable, part: InteractionsFile) -> TextTable:
             "of the schema: they are then clicks."
         )
         table = table.with_finding("limit", text)
+    if text := _apart_text(ratings):
+        table = table.with_finding("problem", f"{table.file}: {text}")
     return replace(table, frame=frame)
+
+
+def _apart_text(ratings: pl.Series) -> str:
+    """Return the question whether a rating far from all others, such as 99 or -1, means none."""
+    values = ratings.drop_nulls().unique().sort().to_list()
+    if len(values) < MIN_VALUES:
+        return ""
+    largest = max(abs(value) for value in values[:-1])
+    is_high = values[-1] >= FAR * largest > 0
+    is_low = values[0] in NO_RATINGS and values[1] >= 0
+    if not (is_high or is_low):
+        return ""
+    apart, others = (values[-1], values[:-1]) if is_high else (values[0], values[1:])
+    return (
+        f"{int((ratings == apart).sum()):,} of the {len(ratings):,} ratings are {apart:g}, far "
+        f"from the others ({others[0]:g} to {others[-1]:g}). If it means that there is no rating, "
+        f"write no_rating = {apart:g} in [interactions] of the schema: they are then clicks."
+    )
 
 
 def _unrated_count(ratings: pl.Series) -> int:

@@ -15,6 +15,7 @@ from offline.data.id_matches import similar_ids
 from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
 from offline.data.repeats import DUPLICATE, has_only_dates
 from offline.data.schema import quote_text
+from offline.models.segments import MAX_ATTRIBUTES, MAX_VALUES, MIN_VALUES, encode_segments
 
 FEW_EVENTS = 10_000  # with fewer, a ranker learns little and intervals are wide
 MIN_POSITIVE_SHARE = 0.05  # with less, positive events are too rare to learn from
@@ -25,6 +26,7 @@ ITEM_SHARE = 0.5
 NOBODY = frozenset(  # ids that shops write for visitors without an account
     ("-1", "0", "anonymous", "anon", "guest", "unknown", "nobody", "visitor", "anonym", "gast")
 )
+MANY_USERS = 100  # of so many users, one has two events if the ids are those of users
 NOBODY_RATIO = 5.0  # times the mean number of events of a user
 FEW_EVENTS_PER_USER = 5.0  # of the median user: with fewer, most users are nearly cold
 
@@ -105,6 +107,12 @@ def _events(dataset: Dataset, per_user: NDArray[np.int64]) -> Iterator[DataFindi
 def _concentration(dataset: Dataset, per_user: NDArray[np.int64]) -> Iterator[DataFinding]:
     """Yield findings about a user or an item with most of the log, and ids of nobody."""
     total, n = int(per_user.sum()), len(per_user)
+    if n >= MANY_USERS and per_user.max() == 1:
+        text = (
+            f"None of the {total:,} users with an event has a second one: nothing can be learned "
+            "of them. Check that the column of the user id does not hold orders or events."
+        )
+        yield DataFinding("problem", text)
     top = int(per_user.argmax()) if n else 0
     names = dataset.users.names(np.arange(n)) if n else []
     nobody = [row for row, name in enumerate(names) if name.lower() in NOBODY]
@@ -172,7 +180,6 @@ def _weight_findings(dataset: Dataset) -> Iterator[DataFinding]:
 
 def _attributes(dataset: Dataset) -> Iterator[DataFinding]:
     catalogue = dataset.catalogue
-    names = ", ".join(dataset.attributes)
     yield from _category_findings(catalogue)
     if len(catalogue.provider_names):
         text = f"{len(catalogue.provider_names)} item providers (brands, artists) are listed."
@@ -187,15 +194,28 @@ def _attributes(dataset: Dataset) -> Iterator[DataFinding]:
         yield DataFinding(
             "limit", "No release dates: the age of an item is the time since its first event."
         )
-    yield (
-        DataFinding("good", f"User attributes ({names}): popularity by segment works.")
-        if dataset.attributes
-        else DataFinding(
-            "limit", "No user attributes: popularity is the same for every user without a history."
-        )
-    )
+    yield from _segment_findings(dataset)
     if len(dataset.friends):
         yield DataFinding("good", f"A friend graph with {len(dataset.friends) // 2} friendships.")
+
+
+def _segment_findings(dataset: Dataset) -> Iterator[DataFinding]:
+    """Yield which user attributes are segments, and which are not."""
+    segments = encode_segments(dataset.attributes, len(dataset.users)).names
+    if segments:
+        text = f"User attributes ({', '.join(segments)}): popularity by segment works."
+        yield DataFinding("good", text)
+    if not dataset.attributes:
+        text = "No user attributes: popularity is the same for every user without a history."
+        yield DataFinding("limit", text)
+    left = [name for name in dataset.attributes if name not in segments]
+    if left:
+        text = (
+            f"User attributes that are no segments: {', '.join(left)}. A segment has "
+            f"{MIN_VALUES} to {MAX_VALUES} values, and at most {MAX_ATTRIBUTES} attributes are "
+            "used; write a text such as the decade of a birth date."
+        )
+        yield DataFinding("limit", text)
 
 
 def _category_findings(catalogue: Catalogue) -> Iterator[DataFinding]:
@@ -207,9 +227,25 @@ def _category_findings(catalogue: Catalogue) -> Iterator[DataFinding]:
         return
     text = f"{count:,} item categories: filters, blocks and caps know each of them."
     yield DataFinding("good", f"{text} Content recall works.")
+    yield from _similar_categories(catalogue)
     remark = frequent_categories_remark(catalogue)
     if remark:
         yield DataFinding("limit", remark)
+
+
+def _similar_categories(catalogue: Catalogue) -> Iterator[DataFinding]:
+    names = pl.Series(catalogue.category_lists.every_name(), dtype=pl.String)
+    forms = names.str.to_lowercase().str.replace_all(r"[\s_-]+", " ").str.strip_chars()
+    alike = names.filter(forms.is_duplicated())
+    if len(alike):
+        same = alike.filter(
+            forms.filter(forms.is_duplicated()) == forms.filter(forms.is_duplicated())[0]
+        )
+        yield DataFinding(
+            "limit",
+            f"{len(alike):,} categories differ from another in case or blanks only, such as "
+            f"{same[0]!r} and {same[1]!r}; filters, blocks and caps take them as different.",
+        )
 
 
 def frequent_categories_remark(catalogue: Catalogue) -> str:

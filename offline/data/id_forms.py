@@ -15,6 +15,8 @@ WHOLE_FLOAT = r"^-?\d+(\.0+)?$"
 ROUNDED = r"(?i)^-?\d(\.\d+)?e\+\d+$"  # as spreadsheets write a long number
 EXPONENT = r"^-?\d(\.\d+)?e\d+$"  # as a column of floats writes a long number
 MAX_EXACT = 2.0**53  # a larger float is not an exact whole number
+QUOTED = r"^=\"(.*)\"$"  # a formula that keeps a spreadsheet from reading a number
+APOSTROPHE = r"^'([^']+)$"  # what people type for the same purpose
 ROUNDED_SHARE = 0.01  # of the ids, from which it is a fault of the file and not a strange id
 
 
@@ -24,9 +26,24 @@ def tidy_ids(table: TextTable, columns: Iterable[str | None]) -> TextTable:
     It carries a finding for each change, and for ids that a spreadsheet rounded.
     """
     for column in dict.fromkeys(c for c in columns if c):
+        table = _without_formula(table, column)
         table = _strip(table, column)
         table = _without_fractions(table, column)
         table = _report_rounded(table, column)
+    return table
+
+
+def _without_formula(table: TextTable, column: str) -> TextTable:
+    """Return the table with ``="007"`` and ``'007`` read as ``007``, if all ids are written so."""
+    ids = table.frame[column]
+    for pattern in (QUOTED, APOSTROPHE):
+        inner = ids.str.strip_chars(BLANKS).str.extract(pattern)
+        if inner.null_count() == ids.null_count() < len(ids):
+            text = (
+                f"{table.file}: the ids of {column} are written for a spreadsheet, such as "
+                f"{ids.drop_nulls()[0]}; they are read as {inner.drop_nulls()[0]}."
+            )
+            return table.with_column(inner).with_finding("good", text)
     return table
 
 

@@ -70,7 +70,7 @@ def check_interactions(
     typed = _convert(table.frame, part, _kind(table.frame, part, kinds), times)
     kind, is_known_type = pl.col("kind"), pl.col("kind").is_in(list(schema.weights()))
     faults: list[pl.Expr] = [
-        pl.when(kind.is_null()).then(pl.lit("no event type")),
+        pl.when(kind.is_null()).then(pl.lit("no event type; default_type sets one")),
         pl.when(~is_known_type).then(pl.format("unknown event type {}", "kind")),
         *([pl.when(pl.col("raw time").is_null()).then(pl.lit("no timestamp"))] if timed else []),
     ]
@@ -150,7 +150,8 @@ def _convert(
 
 def _kind(frame: pl.DataFrame, part: InteractionsFile, kinds: Mapping[str, str]) -> pl.Expr:
     if part.type is not None:
-        return pl.col(part.type).str.strip_chars().replace(kinds)
+        text = pl.col(part.type).str.strip_chars().replace("", None)
+        return text.replace(kinds).fill_null(pl.lit(part.default_type, pl.String))
     is_rated = part.default_type != "rating" or part.value is not None
     named = part.default_type if is_rated else None
     return pl.lit(named or _guess(frame, part.value))

@@ -23,13 +23,16 @@ from offline.data.column_names import (
     AVAILABLE,
     DESCRIPTION,
     DESCRIPTION_ENDINGS,
+    MONEY_ENDINGS,
     ends_in,
     normalise_name,
+    split_name,
 )
+from offline.data.date_columns import parse_either_reading
 from offline.data.errors import DataError
 from offline.data.ids import align_to_index
 from offline.data.numbers import is_missing, parse_numbers
-from offline.data.schema import ItemsFile
+from offline.data.schema import ItemsFile, quote_text
 from offline.data.table import TextTable
 
 MAX_DISTINCT_TEXTS = 1_000  # different texts of a column that is found without a schema
@@ -38,8 +41,13 @@ BOOLEAN_TEXTS = ("true", "false")
 COLUMN_FIELDS = ("item", "title", "categories", "released", "flags", "provider")
 LIST_FIELDS = ("available", "description", "category_flags")
 SHORT_TEXT = 15.0  # mean characters of a column that its name calls a description
+SEVERAL_MARKS = 3  # columns of 0 and 1 that may be categories
 NEARLY_ALL = 0.9  # a column is of numbers if this share of its texts is
 SHOWN_TEXTS = 5  # texts in a finding
+END_WORDS = frozenset(("end", "ends", "until", "expiry", "expires", "expiration", "expire"))
+VECTOR = (
+    r"^\[\s*[-\d.eE+naN]+\s*(,\s*[-\d.eE+naN]+\s*)+\]$"  # a list of numbers is no text to compare
+)
 
 
 def resolve_attributes(table: TextTable, part: ItemsFile) -> ItemsFile:
@@ -69,11 +77,19 @@ def unused_columns(table: TextTable, part: ItemsFile) -> list[str]:
 
 
 def attribute_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
-    """Yield sentences about the texts of number columns that are no numbers."""
+    """Yield sentences about texts that are no numbers, and flags that may be categories."""
+    flags = [c for c, kind in (part.attributes or {}).items() if _is_mark(table.frame[c], kind)]
+    if len(flags) >= SEVERAL_MARKS and not part.categories and not part.category_flags:
+        listed = ", ".join(map(quote_text, flags))
+        yield (
+            f"{table.file}: {len(flags)} columns hold 0 and 1, and there are no categories. If the "
+            f"columns are categories, write category_flags = [{listed}] in [items] of the schema."
+        )
     for column, kind in (part.attributes or {}).items():
-        if kind != "number":
-            continue
         of = table.frame[column]
+        if kind != "number":
+            yield from _text_findings(table.file, column, of)
+            continue
         texts = of.filter(~table.frame.select(is_missing(pl.col(column))).to_series())
         odd = texts.filter(~_is_number(parse_numbers(texts)))
         if len(odd):
@@ -82,6 +98,29 @@ def attribute_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
                 f"{table.file}: {len(odd):,} of the {len(texts):,} texts of {column} are not "
                 f"numbers ({shown}) and count as unknown."
             )
+
+
+def _is_mark(of: pl.Series, kind: ColumnKind | None) -> bool:
+    return kind == "number" and of.drop_nulls().str.strip_chars().is_in(("0", "1")).all()
+
+
+def _text_findings(file: str, column: str, of: pl.Series) -> Iterator[str]:
+    """Yield sentences about text columns whose names mean numbers, or the end of an offer."""
+    words = set(split_name(column))
+    numbers = _is_number(parse_numbers(of))
+    if ends_in(column, MONEY_ENDINGS) and numbers.any():
+        odd = of.filter(~numbers & of.is_not_null()).unique(maintain_order=True).head(SHOWN_TEXTS)
+        count = int((~numbers & of.is_not_null()).sum())
+        yield (
+            f"{file}: {count:,} texts of {column} are not numbers "
+            f"({', '.join(map(repr, odd))}), so that filters compare it as text. To read the "
+            f'others, write attributes = {{ "{column}" = "number" }} in [items] of the schema.'
+        )
+    if words & END_WORDS and parse_either_reading(of).count() >= NEARLY_ALL * of.count() > 0:
+        yield (
+            f"{file}: {column} holds times, and nothing hides an item when its time has passed. "
+            "If an item ends then, leave it out, or write false in a column named available."
+        )
 
 
 def attribute_name(column: str) -> str:
@@ -185,6 +224,8 @@ def _find_columns(frame: pl.DataFrame, columns: Sequence[str]) -> dict[str, Colu
     for column in columns:
         name, texts = attribute_name(column), frame.select(_text(column)).to_series().drop_nulls()
         if name in names or not is_column_name(name) or texts.is_empty():
+            continue
+        if texts.str.contains(VECTOR).all():
             continue
         kind = _kind(frame[column])
         longest = int(str(texts.str.len_bytes().max()))

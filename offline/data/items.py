@@ -19,6 +19,8 @@ from offline.data.item_attributes import (
     build_item_attributes,
     unused_columns,
 )
+from offline.data.item_versions import keep_newest_versions
+from offline.data.numbers import is_missing
 from offline.data.schema import ItemsFile
 from offline.data.table import TextTable, id_fault
 
@@ -35,7 +37,7 @@ def check_items(table: TextTable, part: ItemsFile, named: ItemsFile) -> TextTabl
         part: The schema of the file, with the column of each field.
         named: The schema as the user wrote it. The number columns that it names are strict.
     """
-    identified = table.reject(id_fault(part.item or "", "item"))
+    identified = keep_newest_versions(table.reject(id_fault(part.item or "", "item")), part)
     again = ~pl.col(part.item or "").is_first_distinct()
     once = join_category_rows(identified, part).reject(
         pl.when(again).then(pl.lit("this item is on an earlier line"))
@@ -49,7 +51,11 @@ def check_items(table: TextTable, part: ItemsFile, named: ItemsFile) -> TextTabl
             "name them in attributes = [...] in [items] of the schema."
         )
         sound = sound.with_finding("limit", text)
-    for text in (*_length_findings(sound, part), *attribute_findings(sound, part)):
+    for text in (
+        *_length_findings(sound, part),
+        *_year_findings(sound, part),
+        *attribute_findings(sound, part),
+    ):
         sound = sound.with_finding("limit", text)
     return availability_findings(sound, part)
 
@@ -104,6 +110,22 @@ def _length_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
         if count:
             text = f"{count:,} texts of {column} are longer than {limit:,} characters and are cut."
             yield f"{table.file}: {text}"
+
+
+def _year_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
+    """Yield how many texts of the release dates are none."""
+    column = part.released
+    if not column:
+        return
+    of = table.frame[column]
+    years = table.frame.select(_year(column).alias("year"))["year"]
+    is_odd = years.is_null() & of.is_not_null() & ~of.str.strip_chars().is_in(("", "0"))
+    is_odd &= ~table.frame.select(is_missing(pl.col(column))).to_series()
+    if is_odd.any():
+        yield (
+            f"{table.file}: {int(is_odd.sum()):,} texts of {column} are no dates, such as "
+            f"{of.filter(is_odd)[0]!r}, and count as unknown."
+        )
 
 
 def _unknown(n: int) -> NDArray[np.float32]:

@@ -17,6 +17,7 @@ from offline.data.table import EmptyFileError, TextTable, concat_tables
 ARROW = (b"ARROW1", b"FEA1")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*)?\{\s*(?:[\"']|\})")
+TAR, TAR_AT = b"ustar", 257  # what tar archives have at this byte
 FOREIGN = {  # first bytes of files that are no tables
     b"SQLite format 3": "an SQLite database: export the table as CSV",
     b"\x89HDF": "an HDF5 file: write it as Parquet",
@@ -88,11 +89,18 @@ def load_rows(folder: Path, part: FileSchema) -> TextTable:
     return table
 
 
-def _load_source(source: Source, part: FileSchema) -> TextTable:
-    name, content = source.name, source.content
+def _check_known(name: str, content: bytes) -> None:
+    """Raise a DataError for a file that is no table."""
     for magic, what in FOREIGN.items():
         if content.startswith(magic):
             raise DataError(f"{name} is {what}.")
+    if content[TAR_AT : TAR_AT + len(TAR)] == TAR:
+        raise DataError(f"{name} is a tar archive, which is not read: unpack it.")
+
+
+def _load_source(source: Source, part: FileSchema) -> TextTable:
+    name, content = source.name, source.content
+    _check_known(name, content)
     suffix = Path(name).suffix.lower()
     if content.startswith(PARQUET) or suffix == ".parquet":
         return load_parquet(name, content)

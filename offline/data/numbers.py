@@ -15,7 +15,9 @@ CURRENCY = (
     r"|(?:[\p{Sc}%]|usd|eur|gbp|chf|cad|aud|jpy|inr|rs\.?|kr\.?|z\u0142|pln|sek|,-)+$"
 )
 RATED = r"(?i)^(\d+(?:[.,]\d+)?)\s*(?:(?:/|out of|of|von)\s*\d+\s*)?(?:stars?|points?|sterne)?$"
-STARS = r"^(\x{2605}+)[\x{2606}\s]*$"
+STARS = r"^(\x{2605}*)(\x{bd}?)[\x{2606}\s]*$"  # with a half, or without
+DURATION = r"^(?:(\d+):)?(\d{1,3}):(\d{2}(?:\.\d+)?)$"  # 1:02:03 and 2:03
+ISO_DURATION = r"(?i)^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?$"
 GROUP_MARKS = r"[ '\u00a0\u2009\u202f\u2019_](\d{3})"
 ENGLISH_GROUPS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 GERMAN_GROUPS = r"^[+-]?\d{1,3}(\.\d{3})+(,\d+)?$"
@@ -59,14 +61,31 @@ def parse_numbers(texts: pl.Series) -> pl.Series:
 
 
 def parse_values(texts: pl.Series) -> pl.Series:
-    """Return the values of events, Float64: numbers, and ratings such as 4/5, 4 stars and ★★★★."""
+    """Return the values of events, Float64: numbers, ratings such as 4/5, 4 stars and ★★★½.
+
+    A duration is ``1:02:03`` or, in ISO 8601, ``PT1H2M3S``. Its value is in seconds.
+    """
     numbers = parse_numbers(texts)
     if not (numbers.is_null() & texts.is_not_null()).any():
         return numbers
     rated = texts.str.strip_chars().str.extract(RATED, 1).str.replace(",", ".", literal=True)
-    stars = texts.str.strip_chars().str.extract(STARS, 1).str.len_chars()
+    text = pl.col(texts.name)
+    count = text.str.count_matches("\u2605") + 0.5 * text.str.count_matches("\u00bd")
+    stars = texts.to_frame().select(pl.when(text.str.contains(STARS) & (count > 0)).then(count))
     whole = numbers.fill_null(rated.cast(pl.Float64, strict=False))
-    return whole.fill_null(stars.cast(pl.Float64))
+    return whole.fill_null(stars.to_series()).fill_null(parse_durations(texts))
+
+
+def parse_durations(texts: pl.Series) -> pl.Series:
+    """Return the seconds of ``1:02:03`` and ``PT1H2M3S``, Float64; null for other texts."""
+    text, zero = pl.col(texts.name).str.strip_chars(), pl.lit(0.0)
+    read = []
+    for pattern in (DURATION, ISO_DURATION):
+        parts = [text.str.extract(pattern, at).cast(pl.Float64, strict=False) for at in (1, 2, 3)]
+        hours, minutes, seconds = (pl.coalesce(part, zero) for part in parts)
+        total = hours * 3600 + minutes * 60 + seconds
+        read.append(pl.when(pl.any_horizontal(part.is_not_null() for part in parts)).then(total))
+    return texts.to_frame().select(pl.coalesce(*read).alias(texts.name)).to_series()
 
 
 def _number(*, is_comma: bool) -> pl.Expr:

@@ -30,7 +30,7 @@ def join_time_columns(
         part: The schema of the file, with the column of each field.
         free: The columns that no field takes.
     """
-    if part.time_format or part.timestamp == "":
+    if part.time_format:
         return table, part
     table, part = _join_calendar(table, part, free)
     return _join_clock(table, part, [column for column in free if column in table.columns]), part

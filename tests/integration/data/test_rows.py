@@ -104,7 +104,7 @@ def test_unknown_and_absent_event_types_are_bad(tmp_path):
     lines = [f"u{n},i,view" for n in range(50)]
     events(tmp_path, *lines, "u,i,stare", "u,i,", header="user,item,event")
     reasons = load_dataset(tmp_path).bad["reason"].to_list()
-    assert reasons == ["unknown event type stare", "no event type"]
+    assert reasons == ["unknown event type stare", "no event type; default_type sets one"]
 
 
 def test_bad_items_users_and_friends_are_named_too(tmp_path):
