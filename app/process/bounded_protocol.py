@@ -17,7 +17,9 @@ from app.process.connection_limits import ON_CLOSED, OpenConnections
 
 MAX_HEADER_BYTES = 64 * 2**10  # of a request line and its headers; also of trailers
 MAX_HEADERS = 100
-MAX_DISCARDED_BYTES = 2**20  # of a body that is still arriving after its answer
+# Of a body that still arrives after its answer: twice the largest one that a route reads. A client
+# whose connection is closed while it sends does not see the answer, but that the connection broke.
+MAX_DISCARDED_BYTES = 8 * 2**20
 MAX_PIPELINED = 16  # requests that a client sends before it has the answers
 REFUSALS = {
     400: ("bad_request", "this is not a request of HTTP/1.1, or its address is too long"),

@@ -3,8 +3,10 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+_creating = Lock()  # no other thread uses the file before it is closed here
 
 
 def create_private_folder(path: Path) -> None:
@@ -21,8 +23,15 @@ def make_private_folder(path: Path) -> None:
 
 
 def create_private_file(path: Path) -> None:
-    """Create an empty file for its owner alone, unless the file exists."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE_FILE))
+    """Create an empty file for its owner alone, unless the file exists.
+
+    A file that exists is not even opened. When a process closes a file, it loses all POSIX locks
+    that it holds on it, also those of SQLite in other threads.
+    """
+    with _creating, suppress(FileExistsError):
+        if not path.exists():
+            flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+            os.close(os.open(path, flags, PRIVATE_FILE))
 
 
 def write_private_file(path: Path, data: bytes) -> None:

@@ -1,11 +1,16 @@
 """Files that hold users' data can be read by their owner alone, whatever the account's default."""
 
 import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 
 import pytest
 import redis
 
 from app.process.embedded_server import embedded_server
+from app.state.private_files import create_private_file
 from offline.commands.archive import archive_once
 from offline.publish.versions import draft_folder
 from tests.archiving import add
@@ -25,6 +30,21 @@ def open_to_others(folder):
     paths = [folder, *folder.rglob("*")]
     closed = {path for path in paths if path.stat().st_mode & 0o077 == 0}
     return [path for path in paths if not closed & {path, *path.parents}]
+
+
+def test_making_sure_that_a_file_exists_drops_no_lock_that_this_process_holds_on_it(tmp_path):
+    path = tmp_path / "erasures.sqlite3"
+    create_private_file(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    program = (
+        f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
+    )
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        create_private_file(path)
+        other = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+        assert b"database is locked" in other.stderr
+        database.execute("ROLLBACK")
 
 
 @pytest.mark.usefixtures("_open_to_all")
