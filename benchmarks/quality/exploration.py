@@ -1,5 +1,8 @@
 """The effect of each way of exploring on the lists, on windows before the test; one table.
 
+NDCG@10 is that of users with a history and of all others. "Explored" is the number of different
+items in the exploration slots of 1,000 lists.
+
 python -m benchmarks.quality.exploration --data data/ml-100k
 
 The funnel is trained before each cut and asked for the users of its window. Then each policy builds
@@ -39,16 +42,14 @@ DEFAULT_POLICY = SceneSettings()
 EXPLORATION_POLICIES: Mapping[str, SceneSettings] = MappingProxyType(
     {
         "none": replace(DEFAULT_POLICY, explore_slots=0),
-        "ucb, 1 slot, β 0.3": replace(DEFAULT_POLICY, explore_slots=1, explore_beta=0.3),
-        "ucb, 2 slots, β 1": DEFAULT_POLICY,
-        "ucb, 2 slots, β 1, among 40": replace(DEFAULT_POLICY, explore_among=40),
-        "ucb, 2 slots, β 1, among 20": replace(DEFAULT_POLICY, explore_among=20),
+        "ucb, 1 slot, β 1": DEFAULT_POLICY,
+        "ucb, 1 slot, β 0.3": replace(DEFAULT_POLICY, explore_beta=0.3),
+        "ucb, 1 slot, β 1, among 30": replace(DEFAULT_POLICY, explore_among=30),
+        "ucb, 2 slots, β 1": replace(DEFAULT_POLICY, explore_from=5),
         "ucb, 3 slots, β 1": replace(DEFAULT_POLICY, explore_slots=3, explore_from=1),
-        "ucb, 4 slots, β 1": replace(DEFAULT_POLICY, explore_slots=4, explore_from=1),
-        "thompson, 2 slots, β 1": replace(DEFAULT_POLICY, explore="thompson"),
-        "epsilon_greedy, 2 slots, ε 0.5": replace(DEFAULT_POLICY, explore="epsilon_greedy"),
-        "ucb, 2 slots, β 1, 2 positions for the tail": replace(DEFAULT_POLICY, tail_places=2),
-        "ucb, 2 slots, β 1, 4 positions for the tail": replace(DEFAULT_POLICY, tail_places=4),
+        "thompson, 1 slot, β 1": replace(DEFAULT_POLICY, explore="thompson"),
+        "epsilon_greedy, 1 slot, ε 0.1": replace(DEFAULT_POLICY, explore="epsilon_greedy"),
+        "ucb, 1 slot, β 1, 2 positions for the tail": replace(DEFAULT_POLICY, tail_places=2),
     }
 )
 
@@ -60,28 +61,39 @@ def answer_window(dataset: Dataset, window: BenchmarkWindow, config: JobConfig) 
         return asyncio.run(collect_answers(funnel, dataset, users, config.seed))
 
 
-def evaluate_policy(answers: FunnelAnswers, policy: SceneSettings) -> tuple[metrics.PerUser, float]:
-    """Return NDCG@10 of each user with a history, and the coverage of their lists."""
+def evaluate_policy(
+    answers: FunnelAnswers, policy: SceneSettings
+) -> tuple[metrics.PerUser, float, int]:
+    """Return NDCG@10 of each user, the coverage of their lists, and how many items are explored."""
     builder = answers.funnel.reranker
     if not isinstance(builder, SlateBuilder):
         raise TypeError(f"the funnel's last stage is {builder}, not a SlateBuilder")
-    lists = pad_lists(rerank_in_sequence(replace(builder, default_scene=policy), answers.runs), K)
-    warm = np.flatnonzero(answers.events > 0)
-    covered = metrics.coverage(lists[warm], K, len(builder.catalogue))
-    return user_ndcg(lists, answers.relevant)[warm], covered
+    rows = rerank_in_sequence(replace(builder, default_scene=policy), answers.runs)
+    lists = pad_lists(rows, K)
+    slots = min(policy.explore_slots, K // policy.explore_from)
+    explored = len(np.unique(lists[:, K - slots :])) if slots else 0
+    covered = metrics.coverage(lists, K, len(builder.catalogue))
+    return user_ndcg(lists, answers.relevant), covered, explored
 
 
 def table(windows: list[FunnelAnswers]) -> Table:
     """Build a table over the users of all windows; coverage is the mean of the windows."""
     shown = Table("exploration")
-    for name in ("NDCG@10", "coverage@10"):
+    for name in ("NDCG@10, history", "NDCG@10, none", "coverage@10", "explored"):
         shown.add_column(name, justify="right")
+    warm = np.concatenate([answers.events > 0 for answers in windows])
     for name, policy in EXPLORATION_POLICIES.items():
         results = [evaluate_policy(answers, policy) for answers in windows]
-        mean = float(np.concatenate([figures for figures, _ in results]).mean())
-        covered = float(np.mean([share for _, share in results]))
-        shown.add_row(name, f"{mean:.4f}", f"{covered:.4f}")
-    shown.title = f"{sum(int((one.events > 0).sum()) for one in windows)} users with a history"
+        figures = np.concatenate([ndcg for ndcg, _, _ in results])
+        covered = float(np.mean([share for _, share, _ in results]))
+        explored = 1_000 * sum(items for _, _, items in results) / len(figures)
+        shown.add_row(
+            name,
+            *(f"{np.mean(figures[one]):.4f}" if one.any() else "-" for one in (warm, ~warm)),
+            f"{covered:.4f}",
+            f"{explored:.0f}",
+        )
+    shown.title = f"{int(warm.sum())} users with a history, {int((~warm).sum())} without"
     return shown
 
 

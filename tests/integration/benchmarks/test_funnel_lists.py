@@ -74,11 +74,12 @@ def test_every_policy_is_evaluated_on_the_same_candidates():
     window = rolling_window(dataset.log, 0.8, 0.2)
     answers = answer_window(dataset, window, CONFIG)
     assert len(answers) == len(window.users)
-    figures, covered = evaluate_policy(answers, DEFAULT_POLICY)
-    assert len(figures) == (answers.events > 0).sum()
+    figures, covered, explored = evaluate_policy(answers, DEFAULT_POLICY)
+    assert len(figures) == len(answers)
     assert 0 < figures.mean() < 1
-    _, without = evaluate_policy(answers, EXPLORATION_POLICIES["none"])
+    _, without, nothing = evaluate_policy(answers, EXPLORATION_POLICIES["none"])
+    assert explored > nothing == 0
     assert covered >= without
     shown = table([answers])
     assert list(shown.columns[0].cells) == list(EXPLORATION_POLICIES)
-    assert float(list(shown.columns[2].cells)[2]) == round(covered, 4)
+    assert float(list(shown.columns[3].cells)[1]) == round(covered, 4)
