@@ -220,7 +220,8 @@ class ErasureJournal:
         try:
             if not self.path.exists() or not self.path.stat().st_size:
                 return []
-            address = f"{self.path.absolute().as_uri()}?mode=ro"
+            # Not mode=ro: the first reader undoes what a killed process left half-written.
+            address = f"{self.path.absolute().as_uri()}?mode=rw"
             with closing(sqlite3.connect(address, timeout=LOCK_TIMEOUT, uri=True)) as database:
                 return database.execute(query, values).fetchall()
         except (sqlite3.Error, OSError) as error:

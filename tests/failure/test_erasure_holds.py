@@ -1,6 +1,8 @@
 """What is erased or deleted stays so: Redis lost, service restarted, work interrupted."""
 
 import math
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -281,3 +283,23 @@ def test_a_damaged_journal_is_an_error_that_says_what_to_do(tmp_path):
     for work in (journal.erased, journal.pending, lambda: journal.begin("v", 6.0)):
         with pytest.raises(JournalError, match="restore it from a backup"):
             work()
+
+
+HALF_WRITTEN = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 5")  # so that pages are written before the end
+database.execute("BEGIN IMMEDIATE")
+rows = [(f"{n:032x}",) for n in range(5_000)]
+database.executemany("INSERT INTO erased VALUES ('other', ?, 1.0)", rows)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_is_killed_while_it_writes_hides_no_erasure(tmp_path):
+    journal = ErasureJournal(tmp_path, "p")
+    journal.begin("u1", 5.0)
+    subprocess.run([sys.executable, "-c", HALF_WRITTEN, str(journal.path)], check=False)
+    assert journal.path.with_name(journal.path.name + "-journal").stat().st_size
+    assert list(journal.erased().values()) == [5.0]
+    assert len(journal.pending()) == 1
