@@ -366,11 +366,12 @@ def category_means(
     return columns
 
 
-@kernel((read("f4", 2), read("f4"), read("f4"), scalar("f4")))
+@kernel((read("f4", 2), read("f4"), read("f4"), read("f4", 2), scalar("f4")))
 def linear_scores(
     columns: NDArray[np.float32],
     mean: NDArray[np.float32],
     weights: NDArray[np.float32],
+    limits: NDArray[np.float32],
     bias: float,
 ) -> NDArray[np.float32]:
     """Return ``bias + Σ weight · (value - mean)``, (n,); a missing value counts as the mean.
@@ -379,13 +380,19 @@ def linear_scores(
         columns: (f, n)
         mean: (f,)
         weights: (f,)
+        limits: (2, f) lowest and highest value; one beyond them counts as the nearest of them.
         bias: added to each sum.
     """
     scores = np.zeros(columns.shape[1], np.float32)
     for f in range(len(weights)):
-        column = columns[f]
+        column, low, high = columns[f], limits[0, f], limits[1, f]
         for i in range(len(scores)):
-            deviation = column[i] - mean[f]
+            value = column[i]
+            if value < low:
+                value = low
+            elif value > high:
+                value = high
+            deviation = value - mean[f]
             is_missing = deviation != deviation  # noqa: PLR0124
             scores[i] += np.float32(0.0) if is_missing else deviation * weights[f]
     return scores + bias

@@ -22,6 +22,7 @@ from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig
 
 COARSE_WIDTH = len(STAGE_COLUMNS["coarse"])
+BEYOND = 0.005  # of the rows on either side: rare values do not decide a column's scale
 MAX_ROWS = 200_000  # more rows do not improve so few weights
 MAX_LOG_ODDS = 50.0  # bound of an intercept
 MAX_ITERATIONS = 200
@@ -119,28 +120,36 @@ def fit_logistic(
     counts: Scores | None = None,
     balanced: bool = False,
 ) -> Logistic:
-    """Fit log odds on standardised columns; ``counts`` weights the rows, (m,)."""
-    exact = features.astype(np.float64)
-    mean = _reduce_columns(np.nanmean, exact)
-    scale = np.maximum(_reduce_columns(np.nanstd, exact), 1e-6)
-    standardised = np.nan_to_num((exact - mean) / scale)
+    """Fit log odds on standardised columns within limits; ``counts`` weights the rows, (m,)."""
+    spread = _measure_columns(features)
     model = LogisticRegression(
         C=strength, solver="newton-cholesky", class_weight="balanced" if balanced else None
     )
-    model.fit(standardised, is_wanted, counts)
-    return Logistic(
-        mean.astype(np.float32),
-        scale.astype(np.float32),
-        model.coef_[0].astype(np.float32),
-        float(model.intercept_[0]),
+    model.fit(spread.standardise(features), is_wanted, counts)
+    return replace(
+        spread, weights=model.coef_[0].astype(np.float32), bias=float(model.intercept_[0])
     )
+
+
+def _measure_columns(features: Matrix) -> Logistic:
+    """Return a model without weights that has the limits, means and deviations of columns.
+
+    A column ends at the values that ``BEYOND`` of the rows are below, and as many above.
+    """
+    is_empty = np.isnan(features).all(axis=0)
+    filled = np.where(is_empty, np.float32(0.0), features)
+    limits = np.nanquantile(filled, (BEYOND, 1 - BEYOND), axis=0).astype(np.float32)
+    within = np.clip(filled.astype(np.float64), *limits)
+    mean, scale = np.nanmean(within, axis=0), np.maximum(np.nanstd(within, axis=0), 1e-6)
+    nothing = np.zeros(features.shape[1], np.float32)
+    return Logistic(mean.astype(np.float32), scale.astype(np.float32), nothing, 0.0, limits)
 
 
 def fit_listwise(table: RankTable, like: Logistic, penalty: float) -> Logistic:
     """Fit weights by lists on the columns of the fine view, standardised as ``like`` has them."""
-    standardised = np.nan_to_num((table.features - like.mean) / like.scale).astype(np.float64)
     is_rising = np.array([name in RISING_COLUMNS for name in column_names(FINE_VIEW)])
-    weights = fit_listwise_weights(Pools.of(standardised, table), is_rising, penalty)
+    pools = Pools.of(like.standardise(table.features), table)
+    weights = fit_listwise_weights(pools, is_rising, penalty)
     return replace(like, weights=weights.astype(np.float32), bias=0.0)
 
 
@@ -149,13 +158,6 @@ def calibrate(linear: Logistic, features: Matrix, share: float) -> Logistic:
     odds = linear.score(features).astype(np.float64) - linear.bias
     bias = brentq(lambda moved: expit(odds + moved).mean() - share, -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return replace(linear, bias=float(bias))
-
-
-def _reduce_columns(statistic: object, features: Reals) -> Reals:
-    """Apply a NaN-aware statistic to each column; a column of nothing but NaN becomes 0."""
-    is_empty = np.isnan(features).all(axis=0)
-    filled = np.where(is_empty, 0.0, features)
-    return np.asarray(statistic(filled, axis=0))  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

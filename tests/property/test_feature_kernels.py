@@ -65,14 +65,16 @@ def test_products_are_z_scores_and_a_row_has_the_same_bits_in_any_order(seed):
 
 
 @given(st.integers(0, 99))
-def test_a_missing_value_counts_as_the_mean_in_a_linear_score(seed):
+def test_a_missing_value_counts_as_the_mean_in_a_linear_score_and_others_end_at_its_limits(seed):
     random = np.random.default_rng(seed)
     columns = random.standard_normal((5, 17)).astype(np.float32)
     columns[random.random(columns.shape) < 0.2] = np.nan
     mean, weights = random.standard_normal((2, 5)).astype(np.float32)
-    scores = both(linear_scores, columns, mean, weights, 0.5)
-    deviations = np.nan_to_num(columns - mean[:, None])
-    assert scores == pytest.approx(0.5 + weights @ deviations, abs=1e-4)
+    limits = np.sort(random.standard_normal((2, 5)).astype(np.float32), axis=0)
+    limits[:, 4] = -np.inf, np.inf
+    scores = both(linear_scores, columns, mean, weights, limits, 0.5)
+    deviations = np.nan_to_num(np.clip(columns.T, *limits) - mean)
+    assert scores == pytest.approx(0.5 + deviations @ weights, abs=1e-4)
 
 
 small_ranks = nps.arrays(np.int32, (7, 4), elements=st.integers(-1, 9))

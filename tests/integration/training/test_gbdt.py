@@ -14,6 +14,7 @@ from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.training.gbdt import fit_pointwise_listwise
+from offline.training.linear import fit_logistic
 from offline.training.rank_table import RankTable, concatenate
 from offline.training.rankers import RankConfig
 from offline.training.row_collection import build_logged_table, insert_logged_lists
@@ -179,7 +180,19 @@ def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():
         for places in (None, shown)
     )
     assert aware[TASTE] < blind[TASTE]
-    assert aware[FUSED] > blind[FUSED]
+    assert aware[FUSED] / aware[TASTE] > blind[FUSED] / blind[TASTE]
+
+
+def test_a_linear_score_goes_no_further_than_the_values_it_was_fitted_on():
+    random = np.random.default_rng(0)
+    features = random.uniform(0, 10, (2000, 3)).astype(np.float32)
+    features[:4, 0] = 1e6  # rare values do not make the rest of a column alike
+    model = fit_logistic(features, random.random(2000) < features[:, 0] / 20, 1.0)
+    ordinary, largest, beyond = np.full((3, 3), 5.0, np.float32)
+    largest[0], beyond[0] = model.limits[1, 0], 1e9
+    assert 9.8 < model.limits[1, 0] <= 10
+    scores = model.score(np.stack([ordinary, largest, beyond]))
+    assert scores[0] + 0.5 < scores[1] == scores[2]
 
 
 def test_windows_in_which_nothing_was_taken_are_refused_in_a_sentence():

@@ -60,6 +60,14 @@ def test_a_row_scores_the_same_to_the_bit_in_every_pool():
         assert part.tobytes() == whole[start:end].tobytes()
 
 
+def test_a_value_beyond_the_limits_counts_as_the_nearest_of_them():
+    limits = np.stack([FEATURES.min(0), FEATURES.max(0)])
+    model = replace(coarse(), limits=limits)
+    beyond = FEATURES + np.float32(1000.0)
+    assert (model.score(beyond) == model.score(limits[1:])).all()
+    assert (model.score(FEATURES) == coarse().score(FEATURES)).all()
+
+
 def test_scoring_leaves_the_features_as_they_were():
     features = FEATURES.copy()
     features[0, 0] = np.nan
