@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 
+from app.month_names import with_english_month
 from app.time_zones import PATTERN as ZONE
 from app.time_zones import parse_zone
 
@@ -96,7 +97,15 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
     while shorter := _SUFFIX.search(plain):
         plain = plain[: shorter.start()]
     plain = _WEEKDAY.sub("", _without_units(plain), count=1)
-    for fields in _matches(plain):
+    read = _read_form(plain, zone, order)
+    if read is None and (english := with_english_month(plain)) != plain:
+        return _read_form(english, zone, order)
+    return read
+
+
+def _read_form(text: str, zone: tzinfo, order: DateOrder | None) -> ParsedTime | None:
+    """Return the time of a text in the first form that fits."""
+    for fields in _matches(text):
         try:
             moment = _build(fields, zone, order)
         except (ValueError, OverflowError):

@@ -42,10 +42,12 @@ POSITIVE_NAMES = frozenset((
     "inventoryqty", "onhand", "status", "productstatus", "itemstatus", "state", "isopen", "open",
     "enabled", "isenabled", "published", "ispublished", "visible", "isvisible", "visibility",
     "live", "islive", "islisted", "listed", "buyable", "isbuyable", "purchasable", "sellable",
+    "use", "display",
     "itemavailability", "availabilitystatus", "productavailability", "isavailableforsale",
     "availableforsale", "forsale",
 ))  # fmt: skip
 NEGATIVE_NAMES = frozenset((
+    "del", "delete",
     "ishidden", "hidden", "isdeleted", "deleted", "deletedat", "discontinued", "isdiscontinued",
     "discontinuedat", "archived", "isarchived", "archivedat", "removed", "isremoved", "removedat",
     "soldout", "issoldout", "outofstock", "isoutofstock", "unavailable", "isunavailable",
@@ -55,8 +57,23 @@ NEGATIVE_NAMES = frozenset((
     "suspended", "issuspended", "deletedon", "deleteddate", "ispermanentlyclosed", "unpublished",
 ))  # fmt: skip
 WEAK_NAMES = frozenset(  # of other things too: read only if most words are of availability
-    ("status", "state", "visibility", "open", "live", "stock", "sold", "closed", "released")
+    (
+        "use",
+        "display",
+        "del",
+        "delete",
+        "status",
+        "state",
+        "visibility",
+        "open",
+        "live",
+        "stock",
+        "sold",
+        "closed",
+        "released",
+    )
 )
+FLAG_ENDS = ("yn", "flag", "flg", "ind")  # of names of columns with Y and N
 NEVER_DATES = ("0", "0000-00-00", "0000-00-00 00:00:00", "false", "no", "1970-01-01")
 SHOWN_WORDS = 6  # unknown words in a finding
 
@@ -68,7 +85,13 @@ def find_availability(table: TextTable, free: Sequence[str]) -> tuple[str, ...]:
 
 def is_negative(column: str) -> bool:
     """Return whether true in a column means that the item cannot be shown: ``is_hidden``."""
-    return normalise_name(column) in NEGATIVE_NAMES
+    return _name(column) in NEGATIVE_NAMES
+
+
+def _name(column: str) -> str:
+    """Return a name without the end that says that it holds Y and N: ``AVAILABLE_YN``."""
+    name = normalise_name(column)
+    return next((name[: -len(end)] for end in FLAG_ENDS if name.endswith(end)), name)
 
 
 def read_availability(of: pl.Series) -> pl.Series:
@@ -140,7 +163,7 @@ def availability_findings(table: TextTable, part: ItemsFile) -> TextTable:
 
 
 def _is_availability(column: str, of: pl.Series) -> bool:
-    name = normalise_name(column)
+    name = _name(column)
     is_listed = name in POSITIVE_NAMES | NEGATIVE_NAMES or split_name(column) == ["available"]
     quantity = "stock" in split_name(column) and ends_in(
         column, frozenset({"quantity", "qty", "level", "count", "status", "available"})

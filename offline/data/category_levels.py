@@ -12,7 +12,7 @@ SEPARATOR = "|"
 LEVEL_NAME = re.compile(
     r"(?:main|sub|subsub|primary|secondary|tertiary|parent|child|top|first|second|third|product|item)*"
     r"(?:categor(?:y|ies)|cat|genres?|department|section)"
-    r"(?:l|level|lvl|lv|name)?\d{0,2}"
+    r"(?:l|level|lvl|lv)?\d{0,2}(?:name)?"
 )
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from offline.data.column_content import TRUE_TEXTS
 from offline.data.schema import ItemsFile
 from offline.data.table import JOINED, TextTable
 
@@ -32,7 +33,9 @@ def category_pairs(frame: pl.DataFrame, part: ItemsFile) -> pl.DataFrame:
     """Return every pair (item, category) once."""
     item = pl.col(part.item or "").alias("item")
     flagged = [
-        frame.filter(pl.col(name).str.strip_chars() == "1").select(item, category=pl.lit(name))
+        frame.filter(
+            pl.col(name).str.strip_chars().str.to_lowercase().is_in(sorted(TRUE_TEXTS))
+        ).select(item, category=pl.lit(name))
         for name in part.category_flags
     ]
     listed = []

@@ -122,15 +122,19 @@ FLAG_TYPES: dict[str, tuple[str, str]] = {
         ("dislike", "view"),
     ),
     **dict.fromkeys(
-        _words("purchased bought converted conversion ispurchase ispurchased ordered isbought buy"),
+        _words("purchased bought converted conversion ispurchase ispurchased ordered isbought buy")
+        + _words("purchase isorder isordered isbuy"),
         ("purchase", "view"),
     ),
-    **dict.fromkeys(_words("addedtocart addtocart incart iscart"), ("add_to_cart", "view")),
+    **dict.fromkeys(
+        _words("addedtocart addtocart incart iscart cart isaddtocart"), ("add_to_cart", "view")
+    ),
     **dict.fromkeys(
         _words("watched played completed finished listened isread read isplayed iswatched"),
         ("play", "view"),
     ),
     **dict.fromkeys(_words("clicked isclick isclicked click label"), ("click", "impression")),
+    **dict.fromkeys(_words("viewed isview isviewed view"), ("view", "impression")),
     **dict.fromkeys(_words("skipped isskipped skip"), ("skip", "play")),
 }
 OPINIONS = frozenset(  # flags whose false is an opinion too, whatever other flags there are

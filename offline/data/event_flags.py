@@ -16,7 +16,7 @@ from offline.data.table import JOINED, TextTable
 
 TYPE_COLUMN = f"{JOINED}type"  # the event types of rows with several flags
 # The first one counts of a row that has several.
-STRENGTH = ("dislike", "purchase", "add_to_cart", "like", "play", "skip", "click")
+STRENGTH = ("dislike", "purchase", "add_to_cart", "like", "play", "skip", "click", "view")
 SEVERAL = 2
 
 
@@ -31,8 +31,8 @@ def read_event_flags(
     """Return the schema in which flags are the event type; nothing beside a type or a rating.
 
     A single column of flags has a type for true and one for false. Of several, the strongest flag
-    that is true is the type of a row. A row without any is an impression if clicks are flagged,
-    else a view. The table then has a finding and the column ``TYPE_COLUMN`` instead of the flags.
+    that is true is the type of a row. A row without any is an impression if clicks or views are
+    flagged, else a view. The table then has a finding, and ``TYPE_COLUMN`` instead of the flags.
 
     Raises:
         DataError: ``type_flags`` names a column that stands for no known event type.
@@ -47,6 +47,12 @@ def read_event_flags(
         return table, part
     if len(flags) >= SEVERAL and not any(normalise_name(flag) in OPINIONS for flag in flags):
         return _join_flags(table, part, flags)
+    of = table.frame[flags[0]]
+    if (
+        of.null_count()
+        and of.drop_nulls().str.strip_chars().str.to_lowercase().is_in(sorted(TRUE_TEXTS)).all()
+    ):
+        table = table.with_column(of.fill_null("0"))  # only what is true is written
     true, false = flag_types(flags[0]) or ("like", "dislike")
     words = {**dict.fromkeys(TRUE_TEXTS, true), **dict.fromkeys(FALSE_TEXTS, false)}
     return table, part.model_copy(update={"type": flags[0], "types": {**words, **part.types}})
@@ -57,7 +63,7 @@ def _join_flags(
 ) -> tuple[TextTable, InteractionsFile]:
     kinds = {flag: _kind(table.file, flag, part) for flag in flags}
     ordered = sorted(flags, key=lambda flag: _strength(kinds[flag]))
-    none = "impression" if "click" in kinds.values() else "view"
+    none = "impression" if {"click", "view"} & set(kinds.values()) else "view"
     kind = pl.coalesce(
         *(pl.when(_is_true(flag)).then(pl.lit(kinds[flag])) for flag in ordered), pl.lit(none)
     )

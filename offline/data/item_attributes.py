@@ -82,8 +82,8 @@ def attribute_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
     if len(flags) >= SEVERAL_MARKS and not part.categories and not part.category_flags:
         listed = ", ".join(map(quote_text, flags))
         yield (
-            f"{table.file}: {len(flags)} columns hold 0 and 1, and there are no categories. If the "
-            f"columns are categories, write category_flags = [{listed}] in [items] of the schema."
+            f"{table.file}: {len(flags)} columns hold true and false, and there are no categories. "
+            f"If they are categories, write category_flags = [{listed}] in [items] of the schema."
         )
     for column, kind in (part.attributes or {}).items():
         of = table.frame[column]
@@ -101,7 +101,7 @@ def attribute_findings(table: TextTable, part: ItemsFile) -> Iterator[str]:
 
 
 def _is_mark(of: pl.Series, kind: ColumnKind | None) -> bool:
-    return kind == "number" and of.drop_nulls().str.strip_chars().is_in(("0", "1")).all()
+    return kind is not None and is_flag(of)
 
 
 def _text_findings(file: str, column: str, of: pl.Series) -> Iterator[str]:

@@ -10,11 +10,15 @@ from offline.data.column_names import OTHER_TIMES, split_name
 from offline.data.schema import InteractionsFile
 from offline.data.table import TextTable
 
-CLOCK = r"(?i)^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?(\s*[ap]\.?\s?m\.?)?$"
+CLOCK = (
+    r"(?i)^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
+    r"(\s*[ap]\.?\s?m\.?)?(\s*(z|utc|gmt|[+-]\d{2}:?\d{2}))?$"
+)
+BARE_CLOCK = r"^([01]\d|2[0-3])[.h]?([0-5]\d)[.]?([0-5]\d)?$"  # 08.30, 08h30 and 083000
 CLOCK_WORDS = frozenset({"time", "clock", "hour", "at", "ts", "timestamp"})
 NO_CLOCK = r"(?i)\d[:T]\d|^\d{9,}|^\d{1,7}(\.\d*)?$"  # a clock, unix time, or another number
 MIDNIGHT = r"[ T]00:00(:00(\.0+)?)?$"
-HOURS, MONTHS, DAYS, YEARS = (0, 23), (1, 12), (1, 31), (1970, 2100)
+HOURS, MINUTES, MONTHS, DAYS, YEARS = (0, 23), (0, 59), (1, 12), (1, 31), (1970, 2100)
 
 
 def join_time_columns(
@@ -67,11 +71,21 @@ def _join_clock(table: TextTable, part: InteractionsFile, free: Sequence[str]) -
     if len(clocks) != 1 and (clocks or len(hours) != 1):
         return table
     column = [*clocks, *hours][0]
-    clock = pl.col(column).str.strip_chars()
-    clock = clock if clocks else pl.concat_str(_digits(column), pl.lit(":00"))
+    minutes = [] if clocks else _numbers(table, free, "minute", MINUTES)[:1]
+    text = pl.col(column).str.strip_chars()
+    minute = _digits(minutes[0]).str.zfill(2) if minutes else pl.lit("00")
+    bare = pl.concat_str(
+        text.str.extract(BARE_CLOCK, 1),
+        text.str.extract(BARE_CLOCK, 2),
+        pl.coalesce(text.str.extract(BARE_CLOCK, 3), pl.lit("00")),
+        separator=":",
+    )
+    clock = (
+        pl.coalesce(bare, text) if clocks else pl.concat_str(_digits(column), minute, separator=":")
+    )
     joined = pl.concat_str(pl.lit(dates), clock, separator=" ", ignore_nulls=True)
     joined = pl.when(pl.lit(dates).is_not_null()).then(joined).alias(part.timestamp)
-    return _with_joined(table, joined, [part.timestamp, column])
+    return _with_joined(table, joined, [part.timestamp, column, *minutes])
 
 
 def _with_joined(table: TextTable, joined: pl.Expr, columns: Sequence[str]) -> TextTable:
@@ -85,7 +99,10 @@ def _with_joined(table: TextTable, joined: pl.Expr, columns: Sequence[str]) -> T
 def _is_clock(name: str, of: pl.Series) -> bool:
     words, texts = split_name(name), sample(of)
     named = words[-1:] and words[-1] in CLOCK_WORDS and not OTHER_TIMES & set(words)
-    return bool(named) and len(texts) > 0 and float(texts.str.contains(CLOCK).mean() or 0) >= MOST  # type: ignore[arg-type]
+    if not named or texts.is_empty():
+        return False
+    clocks = int(texts.str.contains(CLOCK).sum())
+    return clocks >= MOST * len(texts) or bool(texts.str.contains(BARE_CLOCK).all())
 
 
 def _numbers(

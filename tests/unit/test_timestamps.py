@@ -192,6 +192,13 @@ def test_a_column_of_short_dates_has_the_year_where_its_numbers_differ_least():
     assert 'time_format = "%d.%m.%y" or time_format = "%y.%m.%d"' in str(refused.value)
 
 
+def test_months_of_other_languages_are_read():
+    day = datetime(2024, 3, 1, tzinfo=UTC).timestamp()
+    texts = ("1. März 2024", "1 mars 2024", "1 de marzo de 2024", "1 março 2024", "1 maart 2024")
+    assert read(*texts) == [day] * 5
+    assert read("1. Mürz 2024", "1 de 2024", "mars 2024") == [None] * 3
+
+
 @pytest.mark.parametrize(
     "text",
     [

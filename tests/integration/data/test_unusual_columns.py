@@ -78,6 +78,12 @@ def test_a_scale_or_votes_have_no_rating_apart(tmp_path, ratings):
     assert not says(read(tmp_path, rows=rows), "far from the others")
 
 
+def test_a_flag_that_is_written_only_where_it_is_true_is_read(tmp_path):
+    rows = [f"u,i{n},{'1' if n else ''},{1_700_000_000 + n}" for n in range(2)]
+    weights = read(tmp_path, "user,item,clicked,ts", rows).dataset.log.weights
+    assert weights.tolist() == pytest.approx([0.0, 0.4])
+
+
 def test_orders_that_were_cancelled_are_a_question_with_the_line_to_paste(tmp_path):
     states = ("completed", "Cancelled", "refunded")
     rows = [f"u,i{n},2,{state},{1_700_000_000 + n}" for n, state in enumerate(states)]
@@ -113,6 +119,23 @@ def test_levels_of_categories_are_read_together(tmp_path):
     assert categories(read(tmp_path, items=lines), "i0") == ["Garden", "Home"]
     schema = '[items]\ncategories = ""\n'
     assert categories(read(tmp_path, items=lines, schema=schema), "i0") == []
+
+
+def test_flags_of_categories_may_be_words(tmp_path):
+    lines = ["item,title,is_vegan,is_new", "i0,A,True,yes", "i1,B,False,Yes"]
+    schema = '[items]\ncategory_flags = ["is_vegan", "is_new"]\n'
+    loaded = read(tmp_path, items=lines, schema=schema)
+    assert categories(loaded, "i0") == ["is_new", "is_vegan"]
+    assert categories(loaded, "i1") == ["is_new"]
+
+
+@pytest.mark.parametrize(
+    ("column", "hidden"), [("AVAILABLE_YN", "N"), ("del_yn", "Y"), ("USE_FLAG", "0")]
+)
+def test_columns_of_y_and_n_say_whether_an_item_is_available(tmp_path, column, hidden):
+    other = {"N": "Y", "Y": "N", "0": "1"}[hidden]
+    lines = [f"item,title,{column}", f"i0,A,{hidden}", f"i1,B,{other}", f"i2,C,{other}"]
+    assert says(read(tmp_path, items=lines), f"1 of 3 items are not available by {column}")
 
 
 def test_hash_tags_are_categories(tmp_path):
@@ -165,6 +188,7 @@ def test_the_newest_version_of_an_item_counts(tmp_path):
             "2 texts of release_date are no dates, such as 'circa 1980'",
         ),
         ("embedding", '"[0.1, -2e-3]"', "columns that nothing uses: embedding"),
+        ("is_vegan,is_new,has_nuts", "True,no,False", 'category_flags = ["is_vegan", "is_new"'),
         ("Action,Comedy,Drama", "1,0,1", 'category_flags = ["Action", "Comedy", "Drama"]'),
     ],
 )
