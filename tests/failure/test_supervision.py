@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import psutil
@@ -27,24 +29,38 @@ import sys
 from app.process.workers import Supervision, run_workers
 from tests.integration.process.tiny_app import bound, configure
 listens = lambda: print("listening", flush=True)
-run_workers(configure, bound(int(sys.argv[1])), 2, listens, Supervision(hang=1.5, restart=0.1))
+run_workers(configure, bound(int(sys.argv[1])), 2, listens, Supervision(hang=1.5, restart=0.02))
 """
 
 
-@contextmanager
-def two_workers(log=None, **environment):
-    """Two tiny workers and their parent: the parent, and its port."""
-    port = free_port()
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(port)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        env=os.environ | environment,
-        text=True,
-    ) as parent:
+@dataclass(frozen=True)
+class Pair:
+    """Two tiny workers and their parent. Each test leaves two workers that answer."""
+
+    parent: psutil.Process
+    port: int
+    log: Path
+    starts: Path  # while this file exists, a worker that starts dies at once
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("pair"), free_port()
+    starts = folder / "starts"
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-c", PARENT, str(port)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=os.environ | {"DIES_WHILE": str(starts)},
+            text=True,
+        ) as parent,
+    ):
         try:
-            yield parent, port
+            assert parent.stdout.readline() == "listening\n"
+            yield Pair(psutil.Process(parent.pid), port, folder / "log", starts)
         finally:
             for one in psutil.Process(parent.pid).children(recursive=True):
                 one.kill()
@@ -58,91 +74,82 @@ def ask(port):
     return None
 
 
-def test_a_hung_worker_is_replaced_and_a_stop_of_all_processes_kills_none():
-    with two_workers() as (parent, port):
-        assert parent.stdout.readline() == "listening\n"
-        until(lambda: len(answering(port)) == 2)
-        family = psutil.Process(parent.pid)
-        before = workers_of(family)
-        everyone = [family, *family.children(recursive=True)]
-        for one in everyone:
-            one.suspend()
-        time.sleep(2.5)  # longer than a worker may be silent
-        for one in everyone:
-            one.resume()
-        time.sleep(1.0)
-        assert workers_of(family) == before
-        hung = psutil.Process(min(before))
-        hung.suspend()
-        until(lambda: len(workers_of(family) - {hung.pid}) == 2, 20.0)
-        assert hung.pid not in workers_of(family)
-        assert max(before) in workers_of(family)
-        until(lambda: len(answering(port)) == 2)
+def test_a_hung_worker_is_replaced_and_a_stop_of_all_processes_kills_none(pair):
+    until(lambda: len(answering(pair.port)) == 2)
+    before = workers_of(pair.parent)
+    everyone = [pair.parent, *pair.parent.children(recursive=True)]
+    for one in everyone:
+        one.suspend()
+    time.sleep(2.5)  # longer than a worker may be silent
+    for one in everyone:
+        one.resume()
+    time.sleep(1.0)
+    assert workers_of(pair.parent) == before
+    hung = psutil.Process(min(before))
+    hung.suspend()
+    until(lambda: len(workers_of(pair.parent) - {hung.pid}) == 2, 20.0)
+    assert hung.pid not in workers_of(pair.parent)
+    assert max(before) in workers_of(pair.parent)
+    until(lambda: len(answering(pair.port)) == 2)
 
 
-def test_workers_outlive_the_process_that_forked_them():
-    with two_workers() as (parent, port):
-        assert parent.stdout.readline() == "listening\n"
-        until(lambda: len(answering(port)) == 2)
-        family = psutil.Process(parent.pid)
-        before = list_workers(parent.pid)
-        before[0].parent().kill()
-        time.sleep(1.0)  # longer than it takes to replace a dead worker
-        assert answering(port) == {one.pid for one in before}
-        before[0].kill()
-        until(lambda: len(answering(port)) == 2 and before[0].pid not in answering(port), 20.0)
-        assert before[1].pid in answering(port)
-        assert len(workers_of(family)) == 1  # the other is no child of the new process
-        before[1].kill()
-        until(lambda: len(workers_of(family)) == 2, 20.0)
+def test_workers_outlive_the_process_that_forked_them(pair):
+    port = pair.port
+    until(lambda: len(answering(port)) == 2)
+    before = list_workers(pair.parent.pid)
+    before[0].parent().kill()
+    time.sleep(1.0)  # longer than it takes to replace a dead worker
+    assert answering(port) == {one.pid for one in before}
+    before[0].kill()
+    until(lambda: len(answering(port)) == 2 and before[0].pid not in answering(port), 20.0)
+    assert before[1].pid in answering(port)
+    assert len(workers_of(pair.parent)) == 1  # the other is no child of the new process
+    before[1].kill()
+    until(lambda: len(workers_of(pair.parent)) == 2, 20.0)
 
 
-def test_a_stopped_process_that_forks_workers_is_replaced(tmp_path):
-    with (tmp_path / "log").open("w+") as log, two_workers(log) as (parent, port):
-        until(lambda: len(answering(port)) == 2)
-        dead, other = list_workers(parent.pid)
-        forking = dead.parent()
-        forking.suspend()
-        dead.kill()
-        until(lambda: len(answering(port) - {dead.pid}) == 2, 30.0)
-        assert other.pid in answering(port)
-        assert not forking.is_running() or forking.status() == psutil.STATUS_ZOMBIE
-        text = (tmp_path / "log").read_text()
-        assert "the process that forks workers does not answer in 2 s" in text
+def test_a_stopped_process_that_forks_workers_is_replaced(pair):
+    until(lambda: len(answering(pair.port)) == 2)
+    dead, other = list_workers(pair.parent.pid)
+    forking = dead.parent()
+    forking.suspend()
+    dead.kill()
+    until(lambda: len(answering(pair.port) - {dead.pid}) == 2, 30.0)
+    assert other.pid in answering(pair.port)
+    assert not forking.is_running() or forking.status() == psutil.STATUS_ZOMBIE
+    assert "the process that forks workers does not answer in 2 s" in pair.log.read_text()
+    other.kill()  # it is no child of the new process
+    until(lambda: len(workers_of(pair.parent)) == 2, 20.0)
 
 
-def test_a_worker_that_dies_at_each_start_is_started_less_and_less_often(tmp_path):
-    starts, log = tmp_path / "starts", tmp_path / "log"
-    with log.open("w") as written, two_workers(written, DIES_WHILE=str(starts)) as (parent, port):
-        until(lambda: len(answering(port)) == 2)
-        dead, other = list_workers(parent.pid)
-        starts.touch()
-        dead.kill()
-        until(lambda: len(starts.read_text().splitlines()) >= 5)
-        times = [float(line) for line in starts.read_text().splitlines()]
-        pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
-        assert all(pause >= 0.1 * 2**n for n, pause in enumerate(pauses[:4], start=1))
-        assert answering(port) == {other.pid}
-        starts.unlink()
-        until(lambda: len(answering(port)) == 2)
-        assert other.pid in answering(port)
-        assert "5 workers in a row ended within 10 s" in log.read_text()
-        assert "The next one starts in 1.6 s" in log.read_text()
+def test_a_worker_that_dies_at_each_start_is_started_less_and_less_often(pair):
+    until(lambda: len(answering(pair.port)) == 2)
+    dead, other = list_workers(pair.parent.pid)
+    pair.starts.touch()
+    dead.kill()
+    until(lambda: len(pair.starts.read_text().splitlines()) >= 6)
+    times = [float(line) for line in pair.starts.read_text().splitlines()]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(pause >= 0.02 * 2**n for n, pause in enumerate(pauses[:5], start=1))
+    assert answering(pair.port) == {other.pid}
+    pair.starts.unlink()
+    until(lambda: len(answering(pair.port)) == 2)
+    assert other.pid in answering(pair.port)
+    assert "workers in a row ended within 10 s of their start" in pair.log.read_text()
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of others need Linux")
-def test_a_worker_that_cannot_be_replaced_now_is_replaced_later():
-    with two_workers() as (parent, port):
-        until(lambda: len(answering(port)) == 2)
-        dead, other = list_workers(parent.pid)
-        before = resource.prlimit(parent.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, (3, before[1]))  # no file more
-        dead.kill()
-        time.sleep(1.2)  # twice as long as it takes to replace a dead worker
-        assert parent.poll() is None
-        assert answering(port) == {other.pid}
-        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, before)
-        until(lambda: len(answering(port)) == 2, 20.0)
+def test_a_worker_that_cannot_be_replaced_now_is_replaced_later(pair):
+    until(lambda: len(answering(pair.port)) == 2)
+    dead, other = list_workers(pair.parent.pid)
+    before = resource.prlimit(pair.parent.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pair.parent.pid, resource.RLIMIT_NOFILE, (3, before[1]))  # no file more
+    dead.kill()
+    time.sleep(1.2)  # longer than it takes to replace a dead worker
+    assert pair.parent.is_running()
+    assert answering(pair.port) == {other.pid}
+    resource.prlimit(pair.parent.pid, resource.RLIMIT_NOFILE, before)
+    until(lambda: len(answering(pair.port)) == 2, 30.0)
 
 
 def workers_of(parent):
