@@ -8,6 +8,7 @@ from app.contracts import NO_HISTORY
 from app.query_builder import (
     QueryBuilder,
     join_histories,
+    unique_rows,
 )
 from app.state.counters import PopularityCounters
 from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in, ridge_profile
@@ -27,6 +28,13 @@ def test_the_same_item_at_the_same_time_counts_once_and_the_first_source_wins():
     assert whole.rows.tolist() == [3, 3, 2]
     assert whole.times.tolist() == [9, 8, 7]
     assert whole.values.tolist() == [5, 4, 1]
+
+
+@pytest.mark.parametrize("some", [(), (5,), (2, 2), (7, 0, 3, 7, 7, 0), range(40, 0, -1)])
+def test_excluded_rows_are_ascending_and_once_each(some):
+    unique = unique_rows(rows(*some))
+    assert unique.tolist() == sorted(set(some))
+    assert unique.dtype == np.int64
 
 
 def test_the_user_vector_solves_the_equations_of_the_factorisation():
