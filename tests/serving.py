@@ -56,6 +56,17 @@ def until(done, seconds=60.0, every=0.02):
     return found
 
 
+def still_running(processes):
+    """Those that have not ended. One that has, but that its parent does not know of, has ended."""
+
+    def runs(process):
+        with suppress(psutil.NoSuchProcess):
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    return [process for process in processes if runs(process)]
+
+
 @dataclass
 class Served:
     """A service in processes of its own."""
@@ -103,7 +114,9 @@ class Served:
         family = self.family()
         self.process.send_signal(how)
         status = self.process.wait(seconds)
-        _, left = psutil.wait_procs(family, 3.0)
+        give_up = time.monotonic() + seconds
+        while (left := still_running(family)) and time.monotonic() < give_up:
+            time.sleep(0.02)
         return status, left
 
 

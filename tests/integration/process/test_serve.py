@@ -27,7 +27,7 @@ from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess, list_workers
 from tests.conftest import ROOT
 from tests.integration.process.tiny_app import bound, configure
-from tests.serving import free_port, http_client, running, until
+from tests.serving import free_port, http_client, running, still_running, until
 
 pytestmark = pytest.mark.e2e
 BURST = 24  # concurrent clients
@@ -35,10 +35,6 @@ BURST = 24  # concurrent clients
 
 def servers(family):
     return [one for one in family if "valkey" in one.name()]
-
-
-def gone(processes):
-    return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
 def has_ended(pid):
@@ -93,7 +89,7 @@ def end_under_load(served, how):
     assert not burst.dropped
     assert status in {0, -how, 128 + how}
     assert not left
-    assert gone(family)
+    assert not still_running(family)
 
 
 def test_told_to_end_under_load_it_drops_no_request_and_leaves_no_process(out):
@@ -340,7 +336,7 @@ def test_workers_end_when_their_parent_was_killed():
     finally:
         parent.kill()
         parent.wait(5)
-    until(lambda: gone(family))
+    until(lambda: not still_running(family))
 
 
 def ask_until_answered(url):
