@@ -23,9 +23,19 @@ def _lower_case(ids: pl.Series) -> pl.Series:
     return ids.str.to_lowercase()
 
 
+def _composed(ids: pl.Series) -> pl.Series:
+    return ids.str.normalize("NFC")
+
+
+def _without_query(ids: pl.Series) -> pl.Series:
+    return ids.str.replace(r"^([a-z]+://[^?#]*)[?#].*$", "$1")
+
+
 FORMS: dict[str, IdForm] = {
     "leading zeros": _without_zeros,
     "upper and lower case": _lower_case,
+    "the form of Unicode": _composed,
+    "the query of an address": _without_query,
 }
 
 
@@ -38,8 +48,9 @@ def match_ids(
 ) -> TextTable:
     """Return the table with its ids as the log writes them, if the difference is obvious.
 
-    That is so if the ids of one of both files all occur in the other once leading zeros (or upper
-    and lower case) are ignored, and no two ids become equal. Else few matches are a finding.
+    That is so if the ids of one of both files all occur in the other once leading zeros (or
+    another difference of ``FORMS``) are ignored, and no two ids become equal. Else few matches are
+    a finding.
 
     Args:
         table: The checked rows of the items, users or friends file.

@@ -38,6 +38,8 @@ def said(reading, level, text):
         (["4", "5"], ["4.0", "5.0"], ["4", "5"], "'4.0'|such as 4.0; they are read as whole"),
         (["4.0", "5.0"], ["4", "5"], ["4", "5"], "such as 4.0"),
         (["007", "012"], ["7", "12"], ["007", "012"], "leading zeros aside"),
+        (["caf\u00e9"], ["cafe\u0301"], ["caf\u00e9"], "the form of Unicode aside"),
+        (["http://x/1"], ["http://x/1?utm=a"], ["http://x/1"], "the query of an address aside"),
         (["7", "12"], ["007", "012"], ["12", "7"], "leading zeros aside"),
         (["abc", "xyz"], ["ABC", "XYZ"], ["abc", "xyz"], "upper and lower case aside"),
         ([" 5", "6 "], ["5", "6"], ["5", "6"], "have blanks around them, such as ' 5'"),
