@@ -116,6 +116,13 @@ def test_of_several_flags_the_strongest_true_one_is_the_type_of_the_row(tmp_path
     assert not says(reading, "that nothing uses")
 
 
+def test_a_flag_whose_false_is_an_opinion_is_the_type_beside_other_flags(tmp_path):
+    rows = ["u{n},i,False,1,{t}", "u{n},i,True,0,{t}"]
+    reading = read(tmp_path, "user,item,recommended,purchased,ts", rows)
+    assert reading.dataset.log.weights.tolist() == [-1.0, 1.0]
+    assert says(reading, "that nothing uses: purchased")
+
+
 def test_the_schema_names_the_flags_that_are_types(tmp_path):
     (tmp_path / "schema.toml").write_text(
         '[interactions]\ntype_flags = ["bought", "tried"]\ntypes = { "tried" = "play" }\n'
