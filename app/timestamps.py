@@ -30,6 +30,7 @@ FIRST_UNIX = 1e8  # numbers below are no unix times of our days: 1e8 is in March
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 MAX_DAY = 31  # of a month
+MAX_TEXT = 128  # characters of a time; blanks of a longer text would cost their number squared
 MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july", "august"),
     *("september", "october", "november", "december"),
@@ -88,6 +89,8 @@ def parse_time(text: str, zone: tzinfo = UTC, order: DateOrder | None = None) ->
             in numbers with a two-digit year is not read without an order.
     """
     plain = text.strip().strip('"')
+    if len(plain) > MAX_TEXT:
+        return None
     if dotnet := _DOTNET.fullmatch(plain):
         return ParsedTime(int(dotnet[1]) / 1e3, has_zone=True)
     if _NUMBER.fullmatch(plain):

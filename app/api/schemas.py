@@ -19,7 +19,7 @@ from app.api.paging import MAX_TOKEN_LENGTH
 from app.catalogue.public_ids import MAX_ID_BYTES, public_id_fault
 from app.expressions.item_filter import MAX_FILTER_LENGTH
 from app.time_zones import unclear_zone
-from app.timestamps import FIRST_UNIX, parse_number, parse_time
+from app.timestamps import FIRST_UNIX, MAX_TEXT, parse_number, parse_time
 
 MAX_SCENE_LENGTH = 64
 MAX_EXCLUSIONS = 1_000
@@ -78,7 +78,7 @@ def _unix_seconds(value: Any) -> Any:
     if isinstance(value, str):
         time = parse_time(value)
         if time is None:
-            unclear = unclear_zone(value)
+            unclear = unclear_zone(value[:MAX_TEXT])
             name = f", because {unclear[0]} stands for several time zones" if unclear else ""
             raise ValueError(f"{value[:40]!r} is not a time{name}: use unix seconds or ISO 8601")
         return time.seconds

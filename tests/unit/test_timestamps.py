@@ -192,6 +192,12 @@ def test_a_column_of_short_dates_has_the_year_where_its_numbers_differ_least():
     assert 'time_format = "%d.%m.%y" or time_format = "%y.%m.%d"' in str(refused.value)
 
 
+def test_a_text_that_is_too_long_for_a_time_is_none():
+    assert parse_time("14 Nov" + " " * 20 + "2023") is not None
+    assert parse_time("14 Nov" + " " * 200 + "2023") is None
+    assert parse_time("1" + " " * 10_000_000 + "2") is None  # it would take hours
+
+
 def test_months_of_other_languages_are_read():
     day = datetime(2024, 3, 1, tzinfo=UTC).timestamp()
     texts = ("1. März 2024", "1 mars 2024", "1 de marzo de 2024", "1 março 2024", "1 maart 2024")
