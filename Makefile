@@ -6,7 +6,7 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv demo train serve test coverage test-unit check lint-fix load bench api-fuzz chaos soak quality docs sbom audit pin-images compose-verify clean
+.PHONY: help venv demo train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs sbom audit pin-images compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,10 +48,7 @@ serve: .venv/.demo | $(OUT)/current ## serve the newest bundle on 127.0.0.1:8000
 	@exec $(BIN)/recfunnel serve --out $(OUT)
 
 test: .venv/.all ## the whole test suite with coverage
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov
-
-coverage: .venv/.all ## the whole test suite with the coverage of lines and branches
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-branch
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=95
 
 test-unit: .venv/.all ## the unit tests alone, without a server and without training
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit

@@ -25,7 +25,7 @@ rows = st.lists(
     max_size=30,
     unique=True,
 )
-few = settings(max_examples=25)  # each example reads a file
+few = settings(max_examples=40)  # each example reads a file
 HEADER = "user\titem\trating\ttimestamp"
 BLANK = ["", "\t", "\t\t\t"]  # passed over
 JUNK = [*BLANK, "a\tb\t5", "a\tb\tx\t1", "a\tb\t5\tx", "\tb\t5\t1", "a\tb\tnan\t1", '"']
