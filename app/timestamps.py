@@ -16,9 +16,8 @@ from app.month_names import with_english_month
 from app.time_zones import PATTERN as ZONE
 from app.time_zones import parse_zone
 
-DateOrder: TypeAlias = Literal[
-    "dmy", "mdy", "ymd"
-]  # of 3/4/23: 3 April 2023, March 4, 23 April 2003
+# Of 3/4/23: 3 April 2023, March 4 of that year, or 23 April 2003.
+DateOrder: TypeAlias = Literal["dmy", "mdy", "ymd"]
 
 MAX_TIME = 4_102_444_800.0  # 2100-01-01, unix seconds
 MAX_CLOCK_SKEW = 60.0  # seconds that the clock of whoever wrote a time may be ahead of ours

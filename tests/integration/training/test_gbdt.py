@@ -169,7 +169,7 @@ def test_in_a_replay_nothing_was_shown_so_places_are_given_only_of_served_lists(
 
 def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():
     """The taken items are those shown first, and a column that goes with the place takes part."""
-    random, groups, size = np.random.default_rng(0), 300, 20
+    random, groups, size = np.random.default_rng(0), 1000, 20
     shown = np.concatenate([random.permutation(size) for _ in range(groups)]).astype(np.int32)
     features = random.standard_normal((len(shown), WIDTH)).astype(np.float32)
     features[:, TASTE] -= shown / 3.0
@@ -180,7 +180,7 @@ def test_what_was_taken_because_it_stood_first_is_not_learnt_as_liked():
         for places in (None, shown)
     )
     assert aware[TASTE] < blind[TASTE]
-    assert aware[FUSED] / aware[TASTE] > blind[FUSED] / blind[TASTE]
+    assert aware[FUSED] > blind[FUSED]
 
 
 def test_a_linear_score_goes_no_further_than_the_values_it_was_fitted_on():
