@@ -11,7 +11,7 @@ from offline.data.errors import DataError
 from offline.data.formats.typed_process import MIN_BYTES, DamagedFileError, TypedProcess, free_bytes
 from offline.data.loading import load_rows
 from offline.data.schema import InteractionsFile
-from tests.integration.data.test_file_shapes import CSV
+from tests.data_files import CSV
 
 FRAME = pl.DataFrame(
     {
