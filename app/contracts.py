@@ -20,9 +20,9 @@ EventTypes: TypeAlias = NDArray[np.int32]  # (n,) code of each event's type, see
 Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns as in the view
 Ranks: TypeAlias = NDArray[np.int32]  # (n, c) rank in each channel's list, 0 is best
 
-# The system ``system · x = vectorsᵀ · confidences`` of a folded-in vector x: the vectors of the
-# events' items, (l, d), the system, (d, d), and the confidences, (l,).
-FoldInSystem: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+# The system ``matrix · x = vectorsᵀ · confidences`` of a folded-in vector x: the matrix as
+# ``app.kernels.fold_in.factorise`` leaves it, (d, d), and the confidences of the events, (l,).
+FoldInSystem: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 # Numbers of a configuration, with their bounds. Files are checked; code is trusted.
 Count: TypeAlias = Annotated[int, Ge(1)]

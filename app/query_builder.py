@@ -27,7 +27,7 @@ from app.rerank.filters import PolicyFilters
 from app.rerank.policy_settings import PolicySettings
 from app.rerank.seen import SeenRules, seen_rules
 from app.state.counters import PopularityCounters
-from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in_system, solve_system
+from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in_with_system
 
 Solve: TypeAlias = Callable[[History, float], UserVectors]  # takes a history and the time now
 DEFAULT_SETTINGS = PolicySettings()
@@ -176,13 +176,7 @@ class QueryBuilder:
     def solve(self, history: History, now: float) -> UserVectors:
         """Solve the user's vectors from the history, as of ``now``, unix seconds."""
         liked, factors = history.liked(MAX_QUERY_EVENTS), self.models.factors
-        whole = fold_in_system(factors, liked, now)
-        session = fold_in_system(factors, history.session(), now)
-        nothing = np.zeros(factors.items.shape[1], np.float32)
-        return UserVectors(
-            solve_system(whole) if whole else nothing,
-            content_profile(self.models.content, liked),
-            solve_system(session) if session else nothing,
-            whole,
-            session,
-        )
+        of_all, system = fold_in_with_system(factors, liked, now)
+        of_session, session_system = fold_in_with_system(factors, history.session(), now)
+        content = content_profile(self.models.content, liked)
+        return UserVectors(of_all, content, of_session, system, session_system)

@@ -4,6 +4,7 @@ import numpy as np
 
 from app.artifacts import Content, Factors
 from app.contracts import FoldInSystem, History, Scores
+from app.kernels.fold_in import solve_fold_in
 
 MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
 
@@ -14,28 +15,21 @@ def fold_in(factors: Factors, liked: History, now: float) -> Scores:
     Hu, Koren, Volinsky: Collaborative filtering for implicit feedback datasets, 2008, eq. 4, with
     the regularisation of ``Factors`` and its decay, as of ``now``, unix seconds.
     """
-    system = fold_in_system(factors, liked, now)
-    return solve_system(system) if system else np.zeros(factors.items.shape[1], np.float32)
+    return fold_in_with_system(factors, liked, now)[0]
 
 
-def fold_in_system(factors: Factors, liked: History, now: float) -> FoldInSystem | None:
-    """Return the linear system of ``fold_in``; None: there is nothing to solve."""
+def fold_in_with_system(
+    factors: Factors, liked: History, now: float
+) -> tuple[Scores, FoldInSystem | None]:
+    """Return the vector of ``fold_in`` and its linear system; None: there is nothing to solve."""
     size = factors.items.shape[1]
     if not len(liked) or not size:
-        return None
-    vectors = factors.items.take(liked.rows, axis=0).astype(np.float64)
+        return np.zeros(size, np.float32), None
     age = np.maximum(now - liked.times, 0.0)
     extra = factors.alpha * np.maximum(liked.weights, 0.0) * np.exp2(-age / factors.half_life)
     reg = factors.reg * (1.0 + float(extra.sum()) / factors.n_liked) ** factors.power
-    system = factors.gram + (vectors.T * extra) @ vectors
-    system.ravel()[:: size + 1] += reg  # the diagonal
-    return vectors, system, 1.0 + extra
-
-
-def solve_system(system: FoldInSystem) -> Scores:
-    """Solve the vector of a user, (d,) float32."""
-    vectors, matrix, confidences = system
-    return np.linalg.solve(matrix, vectors.T @ confidences).astype(np.float32)
+    vector, matrix = solve_fold_in(factors.items, factors.gram, liked.rows, extra, reg)
+    return vector, (matrix, 1.0 + extra)
 
 
 def ridge_profile(content: Content, history: History, reg: float, *, centred: bool) -> Scores:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
 from app.contracts import NO_ROWS, FoldInSystem, History, Query, Rows, UserVectors
+from app.kernels.fold_in import fold_in_amounts
 from app.kernels.selection import largest_sums
 from app.user_vectors import MAX_QUERY_EVENTS
 
@@ -61,9 +62,8 @@ def factor_contributions(
         system = system_of(query.vectors)
         if system is None:
             return NO_CONTRIBUTIONS
-        vectors, matrix, confidences = system
-        solved = np.linalg.solve(matrix, factors.items[rows].T.astype(np.float64))
-        return Contributions(events_of(query).rows, (solved.T @ vectors.T) * confidences)
+        events = events_of(query).rows
+        return Contributions(events, fold_in_amounts(factors.items, *system, events, rows))
 
     return contributions
 
