@@ -19,6 +19,7 @@ from app.api.explanations import (
 from app.api.filter_notes import filter_notes
 from app.api.paging import encode_page_token
 from app.contracts import SLOTS, Candidates, Rows, UnfilledMinimum
+from app.kernels.recall import best_lists
 from app.recall.contributions import Contributions
 from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
 from app.service.answering import CONTROL, Answer
@@ -162,9 +163,7 @@ def _best_channels(pool: Candidates) -> NDArray[np.intp]:
 
     An item that no channel ranked came from the fallback, and counts as ``popular``.
     """
-    ranks = pool.ranks[:, : len(CHANNELS)]
-    best: NDArray[np.intp] = np.where(ranks < 0, UNRANKED, 2 * ranks + IMPERSONAL).argmin(axis=1)
-    return best
+    return best_lists(pool.ranks, IMPERSONAL, UNRANKED)
 
 
 def _reasons(answer: Answer, best: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.kernels.compiled import inline, kernel, read, scalar
-from app.kernels.products import LANES, dot
+from app.kernels.products import add_products, row_product, side_by_side
 
 DAY = 86_400.0  # seconds
 MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
@@ -36,6 +36,15 @@ def log(x: float) -> float:
     q = s * s
     series = q * (1 / 3 + q * (1 / 5 + q * (1 / 7 + q * (1 / 9 + q * (1 / 11 + q * (1 / 13))))))
     return e * LN2 + 2.0 * s + 2.0 * s * series
+
+
+@inline
+def write_logs(
+    result: NDArray[np.float32], values: NDArray[np.float64], added: float, subtracted: float
+) -> None:
+    """Write ``log(value + added) - subtracted`` of each value, (n,)."""
+    for i in range(len(values)):
+        result[i] = log(values[i] + added) - subtracted
 
 
 @inline
@@ -147,13 +156,12 @@ def popularity_features(
     for h in range(last, -1, -1):
         for i in range(n):
             current[i] = liked[rows[i], h] * decay[h]
-        of_all = log(totals[h] + 1.0)
-        for i in range(n):
-            columns[h, i] = log(current[i] + 1.0)
-            columns[n_windows + h, i] = log(current[i] + 0.1) - of_all
+        write_logs(columns[h], current, 1.0, 0.0)
+        write_logs(columns[n_windows + h], current, 0.1, log(totals[h] + 1.0))
         if h < last:
             for i in range(n):
-                columns[2 * n_windows + h, i] = log((current[i] + 0.5) / (previous[i] + 0.5))
+                previous[i] = (current[i] + 0.5) / (previous[i] + 0.5)
+            write_logs(columns[2 * n_windows + h], previous, 0.0, 0.0)
         previous[:] = current
     at = 3 * n_windows - 1
     for i in range(n):
@@ -196,24 +204,31 @@ def segment_lift(
         prior: (s + 1,) likes that the share of all users counts as; the last one is 0.
         rows: (n,)
     """
-    last = len(segments) - 1
-    lift = np.empty(len(rows), np.float32)
-    for i in range(len(rows)):
-        row = rows[i]
-        before = np.float64(share[row, segments[last]])
-        of_all = before
+    n, last = len(rows), len(segments) - 1
+    before, of_all, products = np.empty(n), np.empty(n), np.ones(n)
+    for i in range(n):
+        before[i] = of_all[i] = np.float64(share[rows[i], segments[last]])
+    if len(liked):
+        for i in range(n):
+            new = liked[segments[last], rows[i]] * decay
+            of_all[i] = (before[i] * mass[last] + new) / (mass[last] + live_mass[last])
+    new_likes, values = np.zeros(n), np.empty(n)
+    for s in range(last):
+        for i in range(n):
+            values[i] = np.float64(share[rows[i], segments[s]])
         if len(liked):
-            new = liked[segments[last], row] * decay
-            of_all = (before * mass[last] + new) / (mass[last] + live_mass[last])
-        product = 1.0
-        for s in range(last):
-            value = np.float64(share[row, segments[s]])
-            if len(liked):
-                whole = mass[s] + live_mass[s]
-                value = (value * mass[s] + liked[segments[s], row] * decay) / whole
-                value += prior[s] / whole * (of_all - before)
-            product *= (value + MIN_SHARE) / (of_all + MIN_SHARE)
-        lift[i] = log(product) / last
+            for i in range(n):
+                new_likes[i] = liked[segments[s], rows[i]] * decay
+            whole = mass[s] + live_mass[s]
+            of_prior = prior[s] / whole
+            for i in range(n):
+                value = (values[i] * mass[s] + new_likes[i]) / whole
+                values[i] = value + of_prior * (of_all[i] - before[i])
+        for i in range(n):
+            products[i] *= (values[i] + MIN_SHARE) / (of_all[i] + MIN_SHARE)
+    lift = np.empty(n, np.float32)
+    for i in range(n):
+        lift[i] = log(products[i]) / last
     return lift
 
 
@@ -224,7 +239,7 @@ def products(
     """Return the products of the rows' vectors with a vector, (n,)."""
     result = np.empty(len(rows), np.float32)
     for i in range(len(rows)):
-        result[i] = dot(items[rows[i]], vector)
+        result[i] = row_product(items, rows[i], vector)
     return result
 
 
@@ -283,7 +298,7 @@ def mean_cosines(
     column = np.empty(len(rows), np.float32)
     for i in range(len(rows)):
         length = lengths[rows[i]] if len(lengths) else np.float32(1.0)
-        column[i] = dot(items[rows[i]], mean) / length
+        column[i] = row_product(items, rows[i], mean) / length
     return column
 
 
@@ -302,41 +317,32 @@ def nearness_features(
         rows: (n,)
         events: (h,) rows, newest first, 1 or more.
     """
-    size, n_events = items.shape[1], len(events)
-    # All events of one dimension side by side; zeros fill the last vector of the processor.
-    n_lanes = -(-n_events // LANES) * LANES
-    near = np.zeros((size, n_lanes), np.float32)
+    size, n, n_events = items.shape[1], len(rows), len(events)
+    pool = side_by_side(items, rows)
+    near, cosines = np.empty(size, np.float32), np.empty(pool.shape[1], np.float32)
+    of_each = np.ones(pool.shape[1], np.float32)
+    if len(lengths):
+        for i in range(n):
+            of_each[i] = lengths[rows[i]]
+    columns = np.empty((4, n), np.float32)
+    columns[1:3] = np.float32(-2.0)
+    columns[3] = np.float32(0.0)
     for j in range(n_events):
         length = lengths[events[j]] if len(lengths) else np.float32(1.0)
         for d in range(size):
-            near[d, j] = items[events[j], d] / length
-    columns = np.empty((4, len(rows)), np.float32)
-    cosines = np.empty(n_lanes, np.float32)
-    for i in range(len(rows)):
+            near[d] = items[events[j], d] / length
         cosines[:] = np.float32(0.0)
-        item = items[rows[i]]
-        whole = size - size % 4
-        for d in range(0, whole, 4):  # four dimensions for each reading of the sums
-            v0, v1, v2, v3 = item[d], item[d + 1], item[d + 2], item[d + 3]
-            for j in range(n_lanes):
-                total = cosines[j] + v0 * near[d, j]
-                total += v1 * near[d + 1, j]
-                total += v2 * near[d + 2, j]
-                cosines[j] = total + v3 * near[d + 3, j]
-        for d in range(whole, size):
-            for j in range(n_lanes):
-                cosines[j] += item[d] * near[d, j]
-        length = lengths[rows[i]] if len(lengths) else np.float32(1.0)
-        total, of_five, of_all = np.float32(0.0), np.float32(-2.0), np.float32(-2.0)
-        for j in range(n_events):
-            cosine = cosines[j] / length
-            total += cosine
-            of_all = max(of_all, cosine)
-            if j < 5:  # noqa: PLR2004 - the columns say "last 5"
-                of_five = of_all
-        columns[0, i] = cosines[0] / length
-        columns[1, i], columns[2, i] = of_five, of_all
-        columns[3, i] = total / np.float32(n_events)
+        add_products(cosines, pool, near)
+        for i in range(n):
+            cosine = cosines[i] / of_each[i]
+            columns[2, i] = max(columns[2, i], cosine)
+            columns[3, i] += cosine
+            cosines[i] = cosine
+        if j == 0:
+            columns[0] = cosines[:n]
+        if j < 5:  # noqa: PLR2004 - the columns say "last 5"
+            columns[1] = columns[2]
+    columns[3] /= np.float32(n_events)
     return columns
 
 
@@ -351,18 +357,24 @@ def category_means(
         values: (k, c)
         rows: (n,)
     """
-    n_values, n_categories = values.shape
-    columns = np.empty((n_values, len(rows)), np.float32)
-    for i in range(len(rows)):
-        count = 0
+    n, (n_values, n_categories) = len(rows), values.shape
+    columns = np.empty((n_values, n), np.float32)
+    marks, counts, totals = np.empty((n_categories, n), np.uint8), np.zeros(n), np.empty(n)
+    for i in range(n):
+        row = np.uint64(rows[i])
         for c in range(n_categories):
-            count += categories[rows[i], c]
-        for k in range(n_values):
-            total = 0.0
-            for c in range(n_categories):
-                if categories[rows[i], c]:
-                    total += values[k, c]
-            columns[k, i] = total / max(count, 1)
+            marks[c, i] = categories[row, c]
+    for c in range(n_categories):
+        for i in range(n):
+            counts[i] += marks[c, i]
+    for k in range(n_values):
+        totals[:] = 0.0
+        for c in range(n_categories):
+            value = values[k, c]
+            for i in range(n):
+                totals[i] += value if marks[c, i] else 0.0
+        for i in range(n):
+            columns[k, i] = totals[i] / max(counts[i], 1.0)
     return columns
 
 
@@ -387,11 +399,8 @@ def linear_scores(
     for f in range(len(weights)):
         column, low, high = columns[f], limits[0, f], limits[1, f]
         for i in range(len(scores)):
-            value = column[i]
-            if value < low:
-                value = low
-            elif value > high:
-                value = high
+            value = low if column[i] < low else column[i]
+            value = high if value > high else value
             deviation = value - mean[f]
             is_missing = deviation != deviation  # noqa: PLR0124
             scores[i] += np.float32(0.0) if is_missing else deviation * weights[f]

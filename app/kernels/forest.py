@@ -22,6 +22,8 @@ DUMPED_INFINITY = 1e300  # LightGBM writes an infinite threshold so
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
 MISSING_TYPES = {"None": MISSING_NONE, "Zero": MISSING_ZERO, "NaN": MISSING_NAN}
 MASK_TYPES = (np.uint8, np.uint16, np.uint32, np.uint64)
+BYTE, BITS = np.uint64(255), np.uint64(8)
+LOWEST_BITS = np.array([0, *((n & -n).bit_length() - 1 for n in range(1, 256))], np.uint8)
 
 
 class UnsupportedForestError(ValueError):
@@ -232,23 +234,12 @@ def round_down(threshold: float) -> np.float32:
 
 
 @inline
-def lowest_bit(bits: np.uint64) -> int:
+def lowest_bit(bits: np.unsignedinteger) -> int:
     """Return the number of the lowest bit that is set, 0 to 63."""
-    lowest = bits & (~bits + np.uint64(1))
-    number = 0
-    if lowest & np.uint64(0xFFFFFFFF00000000):
-        number += 32
-    if lowest & np.uint64(0xFFFF0000FFFF0000):
-        number += 16
-    if lowest & np.uint64(0xFF00FF00FF00FF00):
-        number += 8
-    if lowest & np.uint64(0xF0F0F0F0F0F0F0F0):
-        number += 4
-    if lowest & np.uint64(0xCCCCCCCCCCCCCCCC):
-        number += 2
-    if lowest & np.uint64(0xAAAAAAAAAAAAAAAA):
-        number += 1
-    return number
+    rest, number = np.uint64(bits), 0
+    while not rest & BYTE and number < MAX_MASK_LEAVES:
+        rest, number = rest >> BITS, number + 8
+    return number + LOWEST_BITS[rest & BYTE]
 
 
 TESTS = (read("i8"), read("i8"), read("i4"), read("f4"), read("u1"), read("?"))
@@ -303,7 +294,7 @@ def add_masked_trees(
                     possible[i] &= kept_missing if is_missing else kept
         start = leaf_starts[tree]
         for i in range(n):
-            total[i] += leaves[start + lowest_bit(np.uint64(possible[i]))]
+            total[i] += leaves[start + lowest_bit(possible[i])]
 
 
 @kernel(

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.kernels.compiled import inline, kernel, read, scalar
-from app.kernels.products import dot
+from app.kernels.products import row_product
 
 SLOTS_PER_ROW = 4
 FREE = -1
@@ -136,7 +136,15 @@ def best_entries(
     for i in range(len(rows)):
         allowed[size], values[size] = rows[i], scores[i]
         size += scores[i] > 0 and not contains(left_out, rows[i])
-    allowed, values = allowed[:size], values[:size]
+    return best_of(allowed[:size], values[:size], limit)
+
+
+@inline
+def best_of(
+    allowed: NDArray[np.int64], values: NDArray[np.floating], limit: int
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Return the ``limit`` best of unique rows with values above 0; see ``best_entries``."""
+    size = len(allowed)
     limit = min(limit, size)
     largest = magnitude(values.max()) if size else 0
     counts = np.zeros(N_BUCKETS, np.int64)
@@ -150,10 +158,10 @@ def best_entries(
         steps += count * count
         n_buckets += 1
     if steps > MAX_SORTING_STEPS * limit:
-        best_rows, best = np.empty(limit, np.int64), np.empty(limit, scores.dtype)
+        best_rows, best = np.empty(limit, np.int64), np.empty(limit, values.dtype)
         best_by_heap(allowed, values, best_rows, best)
         return best_rows, best
-    kept_rows, kept = np.empty(n_kept, np.int64), np.empty(n_kept, scores.dtype)
+    kept_rows, kept = np.empty(n_kept, np.int64), np.empty(n_kept, values.dtype)
     for i in range(size):
         bucket = min(largest - magnitude(values[i]), N_BUCKETS - 1)
         if bucket < n_buckets:
@@ -203,8 +211,9 @@ def choose_diverse(
                 best, largest = i, value
         chosen[at] = best
         weighted[best] = -np.inf
-        for i in range(n):
-            nearest[i] = max(nearest[i], np.float64(dot(vectors[rows[i]], vectors[rows[best]])))
+        vector = vectors[rows[best]]
+        for i in range(n if at + 1 < len(chosen) else 0):
+            nearest[i] = max(nearest[i], np.float64(row_product(vectors, rows[i], vector)))
     return chosen
 
 

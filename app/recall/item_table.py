@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import History, Proposal, Query, Rows
-from app.kernels.recall import sum_weights, weights_of_rows
-from app.recall.accumulate import propose
+from app.kernels.neighbours import weights_of_rows
+from app.recall.accumulate import propose_sums
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.contributions import Contributions
 from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel
@@ -49,9 +49,7 @@ class ItemTableRecall:
 
     def sum(self, query: Query, liked: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Sum the weights of all neighbours of liked items; newer likes count more."""
-        spans = (near.starts, near.ends, self._factors(liked), near.rows, near.weights)
-        rows, scores, _ = sum_weights(*spans, -np.inf)
-        return propose(query, rows, scores, limit)
+        return propose_sums(query, near, self._factors(liked), limit)
 
     def contributions(
         self, _query: Query, liked: History, near: NeighbourSpans, rows: Rows

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from app.artifacts import Users
 from app.contracts import NO_ROWS, History, Proposal, Query, Rows
-from app.kernels.recall import sum_weights, weights_of_rows
-from app.kernels.selection import select_top
-from app.recall.accumulate import propose
+from app.kernels.neighbours import nearest_users, sum_weights, weights_of_rows
+from app.recall.accumulate import propose, propose_sums
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.contributions import Contributions
 from app.recall.table_channel import RemoteTableChannel, TableChannel, table_channel
@@ -68,9 +67,8 @@ class UserCFRecall:
             return propose(query, *self._predict(query, history, near), limit)
         users, similarities = self._nearest(query, history, near)
         starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
-        spans = (starts, ends, similarities, self.users.rows, self.users.weights)
-        rows, scores, _ = sum_weights(*spans, 0.0)
-        return propose(query, rows, scores, limit)
+        likes = NeighbourSpans(starts, ends, self.users.rows, self.users.weights)
+        return propose_sums(query, likes, similarities, limit, least=0.0)
 
     def contributions(
         self, query: Query, history: History, near: NeighbourSpans, rows: Rows
@@ -161,12 +159,9 @@ class UserCFRecall:
             return last.users, last.similarities
         vector = self._user_vector(history)
         spans = (raters.starts, raters.ends, vector, raters.rows, raters.weights)
-        users, products, shared = sum_weights(*spans, -np.inf)
-        similarities = products * (shared / (shared + self.config.shrink))
-        own = np.array([query.user_row])
-        nearest, best = select_top(users, similarities, own, self.config.n_neighbours)
-        order = nearest.argsort()
-        users, near = nearest.take(order), best.take(order).astype(np.float64, copy=False)
+        users, near = nearest_users(
+            *spans, self.config.shrink, query.user_row, self.config.n_neighbours
+        )
         self._last[:] = [SimilarUsers(query.history, query.user_row, users, near)]
         return users, near
 

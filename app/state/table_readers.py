@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import NeighbourTable
 from app.contracts import Rows, Scores, StageError
-from app.kernels.recall import table_spans
+from app.kernels.neighbours import table_spans
 from app.stages import NeighbourSpans
 from app.state.batched_reads import BatchedReads, Values
 from app.state.store import Store

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.kernels.recall import first_allowed, merge_lists, sum_weights
+from app.kernels.neighbours import best_sums, nearest_users, sum_weights
+from app.kernels.recall import first_allowed, merge_lists
 from app.kernels.selection import select_top
 
 FAR = 2**40  # a row that no array could be as long as
@@ -45,6 +46,46 @@ def test_weights_are_added_up_by_row_in_the_order_of_the_input(spans):
                 unique, added, times = compute(starts, ends, factors, rows, values, least)
             assert dict(zip(unique.tolist(), added.tolist(), strict=True)) == sums
             assert dict(zip(unique.tolist(), times.tolist(), strict=True)) == counts
+
+
+def spans_of(random, n_rows):
+    """Return the arguments of made-up spans: bounds, factors, rows and weights."""
+    sizes = random.integers(0, 9, 6)
+    ends = np.cumsum(sizes)
+    rows = random.integers(0, n_rows, ends[-1]).astype(np.int32)
+    weights = random.integers(-2, 6, ends[-1]).astype(np.float32)
+    return ends - sizes, ends, random.random(6) + 0.1, rows, weights
+
+
+@given(st.integers(0, 999), st.sampled_from([9, 2**31 - 1]), st.sampled_from([-np.inf, 0.0]))
+def test_the_best_sums_are_the_best_of_all_sums(seed, n_rows, least):
+    random = np.random.default_rng(seed)
+    spans = spans_of(random, n_rows)
+    excluded = np.unique(random.choice(np.append(spans[3], 3), 4)).astype(np.int64)
+    unique, sums, _ = sum_weights(*spans, least)
+    expected = select_top(unique, sums.astype(np.float32), excluded, 7)
+    for compute in both(best_sums):
+        with np.errstate(over="ignore"):
+            found = compute(*spans, least, excluded, 7)
+        for part, values in zip(found, expected, strict=True):
+            assert part.dtype == values.dtype
+            assert part.tolist() == values.tolist()
+
+
+@given(st.integers(0, 999), st.sampled_from([9, 2**31 - 1]))
+def test_the_nearest_users_have_the_largest_shrunk_products(seed, n_users):
+    random = np.random.default_rng(seed)
+    spans = spans_of(random, n_users)
+    own = int(spans[3][0]) if len(spans[3]) else -1
+    users, products, shared = sum_weights(*spans, -np.inf)
+    similarities = products * (shared / (shared + 2.0))
+    best, _ = select_top(users, similarities, rows_of([own]), 5)
+    expected = dict(zip(users.tolist(), similarities.tolist(), strict=True))
+    for compute in both(nearest_users):
+        with np.errstate(over="ignore"):
+            found, near = compute(*spans, 2.0, own, 5)
+        assert found.tolist() == sorted(best.tolist())
+        assert near.tolist() == [expected[user] for user in found.tolist()]
 
 
 scores = weights | st.just(np.nan) | st.floats(width=32)  # few different ones, or many

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.kernels.recall import weights_of_rows
+from app.kernels.neighbours import weights_of_rows
 from app.recall.channel import ChannelInputs
 from app.recall.contributions import Contributions
 from app.recall.registry import CHANNEL_SPECS
@@ -62,8 +62,10 @@ def test_the_weights_of_rows_are_found_in_each_span():
     neighbours = np.array([5, 69, 3, 5, 133, 5], np.int32)
     weights = np.array([1, 2, 4, 8, 16, 32], np.float32)
     spans = np.array([0, 3, 3]), np.array([3, 3, 6])
-    found = weights_of_rows(*spans, neighbours, weights, rows(5, 69, 4))
-    assert found.tolist() == [[1, 0, 40], [2, 0, 0], [0, 0, 0]]
+    for others in ((), range(200, 209)):  # few rows are compared, more are looked up
+        found = weights_of_rows(*spans, neighbours, weights, rows(5, 69, 4, 5, *others))
+        assert found[:4].tolist() == [[1, 0, 40], [2, 0, 0], [0, 0, 0], [1, 0, 40]]
+        assert not found[4:].any()
 
 
 def test_no_dislike_is_a_reason(inputs):
