@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
-from app.artifacts import Sizes
+from app.artifacts import DAY, Sizes
 from app.bundle.pointer import POINTER
 from app.catalogue.attributes import ColumnKind
 from app.event_weights import EventWeights
@@ -155,6 +155,18 @@ class Manifest(BaseModel):
         """
         start = self.data_end if self.live_start is None else self.live_start
         return min(start, self.created)
+
+    def as_of(self, now: float) -> "Manifest":
+        """Return the manifest for a service whose clock shows ``now``, unix seconds.
+
+        Live times of historical data are shifted to the end of the data. A clock that is more than
+        a day before the creation of the bundle does not show when the bundle is served: the
+        service lives in the time of the data, as in a test that sends old events again at their
+        own times. Its live times then need no shift.
+        """
+        if not self.time_shift or now >= self.created - DAY:
+            return self
+        return self.model_copy(update={"time_shift": 0.0})
 
     def event_weights(self) -> EventWeights:
         return EventWeights(self.positive_at, dict(self.type_weights), self.explicit)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app.artifacts import DAY
 from app.cpu import Cpu
 from app.observe.drift import DriftCounter
 from app.observe.metrics import Metrics
@@ -50,7 +51,7 @@ class DriftMonitor:
         self.alerts = tuple(drift_alerts(indexes, now - created, self.bounds))
         if self.alerts and now - self._logged_at >= REPEAT_INTERVAL:
             self._logged_at = now
-            log.warning("the bundle may be out of date: %s", "; ".join(self.alerts))
+            log.warning("the bundle in service may not fit: %s", "; ".join(self.alerts))
 
 
 def drift_alerts(indexes: Mapping[str, float], age: float, bounds: DriftBounds) -> list[str]:
@@ -67,5 +68,10 @@ def drift_alerts(indexes: Mapping[str, float], age: float, bounds: DriftBounds) 
     if bounds.age and age > bounds.age:
         alerts.append(
             f"the bundle is {age / HOUR:.0f} h old (bound {bounds.age / HOUR:g} h): train again"
+        )
+    if age < -DAY:
+        alerts.append(
+            f"the clock of this machine is {-age / DAY:,.0f} days before the bundle was made: set "
+            "the clock; if you send old events again at their own times, nothing is wrong"
         )
     return alerts

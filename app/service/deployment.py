@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from time import monotonic
+from time import monotonic, time
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -72,7 +72,7 @@ class Deployment:
 
         ``min_spare`` is the least number of rows for items that the bundle lacks.
         """
-        serving = ServingBundle.of(bundle, settings, min_spare)
+        serving = ServingBundle.of(bundle, settings, time(), min_spare)
         one, other = (_build_replica(serving, store, cpu, exclusions) for _ in range(2))
         state = DoubleBuffer(one, other, cpu)
         return cls(

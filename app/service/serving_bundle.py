@@ -46,17 +46,24 @@ class ServingBundle:
     catalogue: CatalogueOverlay  # the one of ``bundle``
 
     @classmethod
-    def of(cls, bundle: Bundle, settings: Settings, min_spare: int = 0) -> "ServingBundle":
+    def of(
+        cls, bundle: Bundle, settings: Settings, now: float, min_spare: int = 0
+    ) -> "ServingBundle":
         """Apply the settings to a bundle. Log the settings that do not fit the bundle.
 
-        ``min_spare`` is the least number of spare rows, for more items than the settings expect.
+        Args:
+            bundle: as loaded.
+            settings: of the service.
+            now: what the clock of the service shows, unix seconds; see ``Manifest.as_of``.
+            min_spare: the least number of spare rows, for more items than the settings expect.
         """
         base = bundle.models.catalogue
         spare = max(settings.spare_items, min_spare)
         if bundle.manifest.is_starter:  # all that is shown may have to go there
             spare = max(spare, STARTER_SPARE_ITEMS)
         catalogue = build_overlay(base, spare)
-        extended = replace(bundle, models=with_spare_rows(bundle.models, catalogue))
+        models, manifest = with_spare_rows(bundle.models, catalogue), bundle.manifest.as_of(now)
+        extended = replace(bundle, models=models, manifest=manifest)
         rankers = apply_objective_weights(bundle.rankers, settings.objectives, bundle.version)
         channels = _channel_configs(bundle.manifest, settings)
         _warn_of_unknown_tags(base, settings)

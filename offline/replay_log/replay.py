@@ -111,7 +111,7 @@ class RequestReplayer:
     reader: StreamReader
     cpu: Cpu
     _bundles: dict[str, Bundle] = field(default_factory=dict, init=False)
-    _funnels: dict[tuple[str, str], tuple[ItemOffset, ReplayFunnel]] = field(
+    _funnels: dict[tuple[str, str, float], tuple[ItemOffset, ReplayFunnel]] = field(
         default_factory=dict, init=False
     )
     _loop: asyncio.AbstractEventLoop = field(init=False)
@@ -142,7 +142,8 @@ class RequestReplayer:
         version = bundle or head["bundle"]
         chosen = head["settings"] if settings is None else settings
         _require_fields(entry)
-        funnel = self._funnel(version, chosen, (head["items_offset"], head["items_changed"]))
+        offset = (head["items_offset"], head["items_changed"])
+        funnel = self._funnel(version, chosen, head["at"], offset)
         is_same_bundle = version == head["bundle"]
         funnel.state.advance_to(offsets_of(entry), is_same=is_same_bundle)
         funnel.histories.raw_reply = reply_from_json(head["raw_reply"])
@@ -163,17 +164,22 @@ class RequestReplayer:
         return AnswerRecord(*names, record, items, logged, chosen, head["worker"]).log_entry()
 
     def _funnel(
-        self, version: str, settings: Mapping[str, Any], offset: ItemOffset
+        self, version: str, settings: Mapping[str, Any], at: float, offset: ItemOffset
     ) -> ReplayFunnel:
-        """Return a bundle with its settings, and with the items that were changed until then."""
-        key = (version, repr(settings))
+        """Return a bundle with its settings, and with the items that were changed until then.
+
+        ``at`` is the time of the answer by the clock of the service, unix seconds.
+        """
+        bundle = self._bundle(version)
+        key = (version, repr(settings), bundle.manifest.as_of(at).time_shift)
         present, funnel = self._funnels.get(key, (None, None))
         if funnel is None or present != offset:
             items = self._items(*offset)
             build = partial(
                 ServingBundle.of,
-                self._bundle(version),
+                bundle,
                 apply_slate_settings(self.settings, settings),
+                at,
                 len(items),
             )
             state = RebuiltState(build, self.reader, items)

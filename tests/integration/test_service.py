@@ -321,7 +321,7 @@ def test_the_manifest_has_the_settings_of_every_channel(bundle):
 
 def test_settings_turn_channels_off_and_limit_them(bundle, caplog):
     settings = leisurely(recall={"ease": {"enabled": False}, "sequence": {"limit": 7}})
-    serving = ServingBundle.of(bundle, settings)
+    serving = ServingBundle.of(bundle, settings, time.time())
     assert not serving.channels["ease"].enabled
     assert serving.channels["sequence"].limit == 7
     assert serving.channels["item_cf"] == bundle.manifest.channel_configs()["item_cf"]
@@ -332,7 +332,7 @@ def test_settings_cannot_turn_on_a_channel_that_was_not_trained(bundle, caplog):
     channels = {**bundle.manifest.channels, "ease": {"enabled": False}}
     manifest = bundle.manifest.model_copy(update={"channels": channels})
     settings = leisurely(recall={"ease": {"enabled": True}, "easy": {"limit": 3}})
-    serving = ServingBundle.of(replace(bundle, manifest=manifest), settings)
+    serving = ServingBundle.of(replace(bundle, manifest=manifest), settings, time.time())
     assert not serving.channels["ease"].enabled
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
     assert "was trained without this channel" in caplog.text

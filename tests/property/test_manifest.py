@@ -8,6 +8,7 @@ from app.bundle.manifest import (
     FORMAT_VERSION,
     MANIFEST,
     BundleError,
+    Manifest,
     parse_manifest,
     write_manifest,
 )
@@ -64,3 +65,11 @@ def test_every_flipped_bit_is_refused(tmp_path, name):
             file.write(bytes([byte]))
     assert served == []
     assert parse_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    ("now", "shift"), [(2e9, 1e9), (2e9 + 1e8, 1e9), (2e9 - 80_000, 1e9), (1e9 + 1, 0.0)]
+)
+def test_live_times_are_shifted_but_for_a_clock_before_the_bundle(now, shift):
+    manifest = Manifest.model_validate(SMALL | {"time_shift": 1e9})
+    assert manifest.as_of(now).time_shift == shift

@@ -7,7 +7,7 @@ import pytest
 from app.bundle.bundle import find_current_bundle
 from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
-from tests.serving import hosted, leisurely
+from tests.serving import hosted, leisurely, until
 
 YEAR = 365 * 86_400.0
 
@@ -25,5 +25,14 @@ def test_a_time_in_the_data_that_is_too_late_keeps_no_live_event_from_counting(
         assert count_of(api, "i7") == pytest.approx(before + 5, abs=0.1)
 
 
-def count_of(api, item):
-    return api.client.get(f"/items/{item}/counts").json()["trend"]["all"]
+def test_a_clock_before_the_creation_of_the_bundle_shows_the_time_of_its_data(out, redis_url):
+    folder = find_current_bundle(out)
+    point_to(edit_manifest(folder, created=time.time() + 10 * YEAR, time_shift=10 * YEAR))
+    with hosted(leisurely(out=out, redis_url=redis_url)) as api:
+        api.tell({"user_id": "early", "item_id": "i7", "type": "like"})
+        assert count_of(api, "i7", "1") > 0.9
+        until(lambda: "3,650 days before the bundle" in str(api.client.get("/readyz").json()))
+
+
+def count_of(api, item, days="all"):
+    return api.client.get(f"/items/{item}/counts").json()["trend"][days]

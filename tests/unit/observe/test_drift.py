@@ -142,11 +142,13 @@ async def test_an_exceeded_bound_is_logged_once_an_hour(caplog):
         await monitor.check(counter(shift=1.0), 1e9 - 7_200, moment)
     assert any("score of served lists differs from" in one for one in monitor.alerts)
     assert "the bundle is 2 h old (bound 1 h): train again" in monitor.alerts
-    assert caplog.text.count("may be out of date") == 1
+    assert caplog.text.count("may not fit") == 1
     await monitor.check(counter(), 1e9 + 3_700, 1e9 + 3_700)
     assert monitor.alerts == ()
     await monitor.check(counter(shift=1.0), 1e9, 1e9 + 3_800)
-    assert caplog.text.count("may be out of date") == 2
+    assert caplog.text.count("may not fit") == 2
+    await monitor.check(counter(), 1e9 + 20 * 86_400, 1e9 + 3_900)
+    assert monitor.alerts[0].startswith("the clock of this machine is 20 days before the bundle")
     cpu.close()
 
 
