@@ -6,6 +6,7 @@ the bundle has the name of that line. Fitting and tuning follow from the line.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from app.catalogue.cold_items import ContentEncoder
 from app.catalogue.duplicates import duplicate_groups
 from app.catalogue.ids import IdIndex
 from app.contracts import Seed
+from app.cpu import one_thread
 from offline.choices import Factorisation
 from offline.data.dataset import Dataset, Log
 from offline.models.als import ALSConfig, fit_als
@@ -32,6 +34,8 @@ from offline.models.segments import SegmentsConfig, encode_segments, fit_segment
 from offline.models.sgd import SGDConfig, fit_sgd
 from offline.models.transitions import TransitionsConfig, fit_transitions
 from offline.models.user_cf import UserCFConfig, fit_raters, should_centre
+
+FIT_THREADS = 2  # models that are fitted at once; each more needs the memory of one more fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +111,17 @@ def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> M
     config = config if dataset.traits.has_times else without_decay(config)
     shape = _shape(dataset)
     encoding = encode_segments(dataset.attributes, shape[0])
-    content, encoder = fit_content_and_encoder(dataset.catalogue, config.content, config.seed)
-    factors = fit_factors(log, shape, config)
-    factors = place_cold_items(factors, content, log, config.placement)
-    raters, is_centred = _fit_raters(dataset, log, config)
-    tables = {
-        name: model.fit_table(log, shape, getattr(config, name))
-        for name, model in RECALL_MODELS.items()
-        if model.fit_table
-    }
+    tabular = {name: model.fit_table for name, model in RECALL_MODELS.items() if model.fit_table}
+    with one_thread(), ThreadPoolExecutor(FIT_THREADS) as pool:  # a thread a model: the same bits
+        factorised = pool.submit(fit_factors, log, shape, config)
+        fitted = {
+            name: pool.submit(fit, log, shape, getattr(config, name))
+            for name, fit in tabular.items()
+        }
+        content, encoder = fit_content_and_encoder(dataset.catalogue, config.content, config.seed)
+        raters, is_centred = _fit_raters(dataset, log, config)
+        factors = place_cold_items(factorised.result(), content, log, config.placement)
+        tables = {name: table.result() for name, table in fitted.items()}
     return Models(
         catalogue=dataset.catalogue,
         users=build_users(log, dataset.users, encoding.codes),
