@@ -21,7 +21,7 @@ Matrix: TypeAlias = NDArray[np.float32]  # (n, f) one row per candidate, columns
 Ranks: TypeAlias = NDArray[np.int32]  # (n, c) rank in each channel's list, 0 is best
 
 # The system ``matrix · x = vectorsᵀ · confidences`` of a folded-in vector x: the matrix as
-# ``app.kernels.fold_in.factorise`` leaves it, (d, d), and the confidences of the events, (l,).
+# ``app.kernels.user_vectors.factorise`` leaves it, (d, d), and the confidences of the events, (l,).
 FoldInSystem: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 # Numbers of a configuration, with their bounds. Files are checked; code is trusted.

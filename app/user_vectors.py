@@ -4,7 +4,7 @@ import numpy as np
 
 from app.artifacts import Content, Factors
 from app.contracts import FoldInSystem, History, Scores
-from app.kernels.fold_in import solve_fold_in
+from app.kernels.user_vectors import mean_vector, solve_fold_in
 
 MAX_QUERY_EVENTS = 500  # events; more add nothing to the vectors and cost time in every stage
 
@@ -57,7 +57,4 @@ def content_profile(content: Content, liked: History) -> Scores:
     """Compute the mean content vector of liked items, unit length, (e,) float32."""
     if not len(liked) or not content.items.shape[1]:
         return np.zeros(content.items.shape[1], np.float32)
-    weights = np.maximum(liked.weights, 0.1)
-    mean = weights @ content.items.take(liked.rows, axis=0)
-    length = float(np.sqrt(mean.dot(mean)))
-    return (mean / length if length else mean).astype(np.float32)
+    return mean_vector(content.items, liked.rows, np.maximum(liked.weights, np.float32(0.1)))

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
 from app.contracts import NO_ROWS, FoldInSystem, History, Query, Rows, UserVectors
-from app.kernels.fold_in import fold_in_amounts
 from app.kernels.selection import largest_sums
+from app.kernels.user_vectors import fold_in_amounts
 from app.user_vectors import MAX_QUERY_EVENTS
 
 

