@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from app.bundle.bundle import find_current_bundle
+from app.bundle.bundle import find_current_bundle, load_bundle
 from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, until
@@ -27,7 +27,9 @@ def test_a_time_in_the_data_that_is_too_late_keeps_no_live_event_from_counting(
 
 def test_a_clock_before_the_creation_of_the_bundle_shows_the_time_of_its_data(out, redis_url):
     folder = find_current_bundle(out)
-    point_to(edit_manifest(folder, created=time.time() + 10 * YEAR, time_shift=10 * YEAR))
+    created = time.time() + 10 * YEAR
+    shift = created - load_bundle(folder).manifest.data_end
+    point_to(edit_manifest(folder, created=created, time_shift=shift))
     with hosted(leisurely(out=out, redis_url=redis_url)) as api:
         api.tell({"user_id": "early", "item_id": "i7", "type": "like"})
         assert count_of(api, "i7", "1") > 0.9
