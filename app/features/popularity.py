@@ -7,6 +7,7 @@ import numpy as np
 from app.artifacts import DAY, HALF_LIVES
 from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
 from app.kernels.features import popularity_features
+from app.kernels.user_features import release_features
 from app.recall.popularity import compute_segment_lift
 
 MONTH = HALF_LIVES.index(30 * DAY)
@@ -111,13 +112,11 @@ SEGMENT = FeatureGroup(
 
 def release_columns(context: FeatureContext) -> Columns:
     """Years since release, and distance from the release years of what the user likes."""
+    query = context.query
+    liked = query.history.liked(RECENT_LIKES).rows
+    year = EPOCH_YEAR + query.now / YEAR
     released = context.models.catalogue.released
-    year = released.take(context.pool.rows).astype(np.float64)
-    age = EPOCH_YEAR + context.query.now / YEAR - year
-    liked_years = released[context.query.history.liked(RECENT_LIKES).rows]
-    liked_years = liked_years[np.isfinite(liked_years)]
-    mean_year = float(liked_years.mean(dtype=np.float64)) if len(liked_years) else np.nan
-    return [age, np.abs(year - mean_year)]
+    return [release_features(released, liked, year, context.pool.rows)]
 
 
 RELEASE = FeatureGroup(

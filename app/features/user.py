@@ -3,9 +3,13 @@
 import numpy as np
 
 from app.artifacts import DAY
-from app.contracts import Rows
 from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
-from app.kernels.features import category_means
+from app.kernels.user_features import (
+    category_affinity,
+    category_lift,
+    habit_features,
+    user_features,
+)
 
 CATEGORY_SHRINK = 3.0  # events at which the mean value of a category counts half
 LIFT_LIKES = 200  # likes of the user that shares of categories and providers are taken over
@@ -15,13 +19,9 @@ HABIT_LIKES = 50
 
 def category_columns(context: FeatureContext) -> Columns:
     """Lift of the item's categories in the user's likes, compared with all likes."""
-    categories = context.models.catalogue.categories
-    liked = context.query.history.liked(LIFT_LIKES)
-    counts = categories.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64)
-    if not counts.any():
-        return [np.nan]
-    lift = np.log((counts / counts.sum() + 0.01) / (context.like_shares.categories + 0.01))
-    return [category_means(categories, lift[None], context.pool.rows)]
+    liked = context.query.history.liked(LIFT_LIKES).rows
+    categories, shares = context.models.catalogue.categories, context.like_shares.categories
+    return [category_lift(categories, shares, liked, context.pool.rows)]
 
 
 CATEGORY = FeatureGroup(
@@ -70,12 +70,8 @@ def affinity_columns(context: FeatureContext) -> Columns:
     liked = history.liked(RECENT_LIKES)
     if not len(liked) or not categories.shape[1]:
         return [np.nan] * 2
-    event_categories = categories.take(history.rows, axis=0).astype(np.float64)
-    mean_value = history.values.sum() / len(history)
-    value = (history.values - mean_value) @ event_categories
-    value = value / (event_categories.sum(axis=0) + CATEGORY_SHRINK)
-    recent = categories.take(liked.rows, axis=0).sum(axis=0, dtype=np.float64) / len(liked)
-    return [category_means(categories, np.stack([value, recent]), context.pool.rows)]
+    events = (history.rows, history.values, CATEGORY_SHRINK, liked.rows)
+    return [category_affinity(categories, *events, context.pool.rows)]
 
 
 AFFINITY = FeatureGroup(
@@ -101,16 +97,10 @@ def habit_columns(context: FeatureContext) -> Columns:
     liked = context.query.history.liked(HABIT_LIKES)
     if not len(liked):
         return [np.nan] * 4
-    likes, first_seen = context.counters.liked[-1], context.counters.first_seen
-    usual = float(np.log1p(likes[liked.rows]).sum()) / len(liked)
-    ages = np.log1p(np.maximum(liked.times - first_seen.take(liked.rows), 0.0) / DAY)
-    rows = context.pool.rows
-    first = first_seen.take(rows)
-    age = np.log1p(np.maximum(context.query.counters_at - first, 0.0) / DAY)
-    age = np.where(np.isfinite(first), age, np.nan)
-    popularity_distance = np.abs(np.log1p(likes[rows]) - usual)
-    age_distance = np.abs(age - float(ages.sum()) / len(liked))
-    return [usual, popularity_distance, age_distance, _category_breadth(context, liked.rows)]
+    counters, categories = context.counters, context.models.catalogue.categories
+    events = (liked.rows, liked.times, context.query.counters_at)
+    by_item = (counters.liked.T, counters.first_seen, categories)
+    return [habit_features(*by_item, *events, context.pool.rows)]
 
 
 HABIT = FeatureGroup(
@@ -141,28 +131,14 @@ HABIT = FeatureGroup(
 )
 
 
-def _category_breadth(context: FeatureContext, rows: Rows) -> float:
-    """Compute the number of categories that the likes are spread over: exp of their entropy."""
-    counts = context.models.catalogue.categories.take(rows, axis=0).sum(axis=0, dtype=np.float64)
-    share = counts[counts > 0] / max(float(counts.sum()), 1.0)
-    return float(np.exp(-(share * np.log(share)).sum())) if len(share) else np.nan
-
-
 def user_columns(context: FeatureContext) -> Columns:
     """Length, activity, mean value and recency of the history; the same for every row."""
     history = context.query.history
     if not len(history):
         return [0.0, np.nan, np.nan, np.nan, np.nan, np.nan]
-    newest, oldest = float(history.times[0]), float(history.times[-1])
-    gap = max(context.query.now - newest, 0.0) / DAY
-    return [
-        float(np.log1p(len(history))),
-        np.count_nonzero(history.weights > 0) / len(history),
-        float(history.values.sum()) / len(history),
-        float(np.log1p((newest - oldest) / DAY)),
-        float(np.log1p(gap)),
-        float(np.log1p(np.count_nonzero(history.times >= newest - DAY))),
-    ]
+    now = context.query.now
+    columns: Columns = user_features(history.values, history.weights, history.times, now).tolist()
+    return columns
 
 
 USER = FeatureGroup(

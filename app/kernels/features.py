@@ -346,38 +346,6 @@ def nearness_features(
     return columns
 
 
-@kernel((read("u1", 2), read("f8", 2), read("i8")))
-def category_means(
-    categories: NDArray[np.uint8], values: NDArray[np.float64], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return the mean value of each row's categories, (k, n); 0 for a row without any.
-
-    Args:
-        categories: (catalogue, c) 1 where the item has the category.
-        values: (k, c)
-        rows: (n,)
-    """
-    n, (n_values, n_categories) = len(rows), values.shape
-    columns = np.empty((n_values, n), np.float32)
-    marks, counts, totals = np.empty((n_categories, n), np.uint8), np.zeros(n), np.empty(n)
-    for i in range(n):
-        row = np.uint64(rows[i])
-        for c in range(n_categories):
-            marks[c, i] = categories[row, c]
-    for c in range(n_categories):
-        for i in range(n):
-            counts[i] += marks[c, i]
-    for k in range(n_values):
-        totals[:] = 0.0
-        for c in range(n_categories):
-            value = values[k, c]
-            for i in range(n):
-                totals[i] += value if marks[c, i] else 0.0
-        for i in range(n):
-            columns[k, i] = totals[i] / max(counts[i], 1.0)
-    return columns
-
-
 @kernel((read("f4", 2), read("f4"), read("f4"), read("f4", 2), scalar("f4")))
 def linear_scores(
     columns: NDArray[np.float32],

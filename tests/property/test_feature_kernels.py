@@ -108,16 +108,6 @@ def test_features_of_lists_look_at_the_items_of_the_list_alone(ranks, seed):
 
 
 @given(st.integers(0, 99))
-def test_the_mean_over_categories_is_0_for_an_item_without_any(seed):
-    random = np.random.default_rng(seed)
-    categories = (random.random((N, 4)) < 0.3).astype(np.uint8)
-    values, rows = random.standard_normal((2, 4)), random.permutation(N)[:9]
-    means = both(features.category_means, categories, values, rows)
-    expected = categories[rows] @ values.T / np.maximum(categories[rows].sum(axis=1), 1)[:, None]
-    assert means == pytest.approx(expected.T, abs=1e-6)
-
-
-@given(st.integers(0, 99))
 def test_popularity_is_seen_through_each_half_life(seed):
     random, _, lengths, rows = world(seed)
     liked, counts = random.random((2, 3, N)) * 20
