@@ -13,6 +13,7 @@ import pytest
 
 from app.cpu import Cpu
 from app.process.embedded_server import embedded_server
+from tests.tracing import ProjectTracing
 from tests.world import world, write_recbole
 
 FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")
@@ -26,6 +27,10 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("steady")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(ProjectTracing())
 
 
 def pytest_collection_modifyitems(items):
