@@ -146,7 +146,7 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
         describe_visits(config.visits, dataset.traits),
         *gate_remarks(gate),
     ]
-    write_report(figures, out)
+    write_report(figures, out, with_plots=config.plots)
     return folder
 
 

@@ -29,6 +29,7 @@ from offline.publish.index import measure_bundle_indexes, resolve_kind
 from offline.publish.starter import publish_starter
 from offline.publish.versions import BUNDLES_KEPT
 from offline.report.page import format_constants
+from offline.report.report import prepare_report
 from offline.setting_paths import with_values
 from offline.training.objectives import ObjectiveWeights, parse_objectives
 
@@ -106,6 +107,7 @@ def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
     data = find_data(data, settings.out, from_archive=options.from_archive)
     config = options.job_config(settings)
     require_writable(settings.out)
+    prepare_report(with_plots=config.plots)
     compile_kernels(partial(console.print, soft_wrap=True))
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)

@@ -6,16 +6,26 @@ Neither holds more than the figures, so the same figures give the same bytes.
 from pathlib import Path
 
 from offline.evaluate.baselines import BASELINES
-from offline.evaluate.figures import HEADLINE, SegmentBand
+from offline.evaluate.figures import HEADLINE
 from offline.evaluate.segments import MIN_BAND_USERS
-from offline.report import charts, curves, glossary, verdict
+from offline.report import glossary, verdict
 from offline.report.page import render_page, write_json
 from offline.report.report_figures import FeatureFigure, ReportFigures
 
 SHOWN_FEATURES = 25
 
 
-def write_report(figures: ReportFigures, folder: Path) -> None:
+def prepare_report(*, with_plots: bool) -> None:
+    """Import what draws the plots, so that a training fails at once if it is not installed.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
+    """
+    if with_plots:
+        import offline.report.plots  # noqa: F401, PLC0415 - half a second
+
+
+def write_report(figures: ReportFigures, folder: Path, *, with_plots: bool = True) -> None:
     """Write ``report.json`` and one self-contained ``report.html`` into ``folder``.
 
     Raises:
@@ -24,16 +34,22 @@ def write_report(figures: ReportFigures, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(figures, folder / "report.json")
-    (folder / "report.html").write_text(render(figures), encoding="utf-8")
+    page = render(figures, with_plots=with_plots)
+    (folder / "report.html").write_text(page, encoding="utf-8")
 
 
-def render(figures: ReportFigures) -> str:
+def render(figures: ReportFigures, *, with_plots: bool = True) -> str:
     """Return the whole page as HTML."""
+    plots: dict[str, str] = {}
+    if with_plots:
+        from offline.report.plots import draw_plots  # noqa: PLC0415 - matplotlib takes half a second
+
+        plots = draw_plots(figures)
     weaknesses = verdict.find_weaknesses(figures)
     features = sorted(figures["features"], key=lambda feature: (-feature["gain"], feature["name"]))
     return render_page(
         "report.html",
-        _draw_plots(figures),
+        plots,
         figures=figures,
         summary=verdict.summarise_quality(figures),
         weaknesses=weaknesses,
@@ -54,38 +70,6 @@ def render(figures: ReportFigures) -> str:
         min_band_users=MIN_BAND_USERS,
         best=_best_means(figures),
     )
-
-
-def _draw_plots(figures: ReportFigures) -> dict[str, str]:
-    """Draw the plots. A sweep that the data does not allow has none."""
-    segments = figures["segments"]
-    plots = {
-        "methods": charts.methods_chart(figures["methods"], HEADLINE),
-        "funnel": curves.flow_chart(figures["attribution"]),
-        "channels": charts.channels_chart(figures["attribution"]),
-        "history": charts.bands_chart(segments["history"], "users", "NDCG@10"),
-        "popularity": charts.bands_chart(segments["popularity"], "items", "recall@10"),
-        "coarse": charts.weights_chart(figures["coarse"]),
-    }
-    attributes = [
-        SegmentBand(
-            band=f"{attribute['name']}: {band['band']}",
-            count=band["count"],
-            methods=band["methods"],
-            lead=band["lead"],
-        )
-        for attribute in segments["attributes"]
-        for band in attribute["bands"]
-    ]
-    if attributes:
-        plots["attributes"] = charts.bands_chart(attributes, "users", "NDCG@10")
-    if figures["trade_off"]:
-        plots["trade_off"] = curves.trade_off_chart(figures["trade_off"])
-    if figures["cold_curve"]:
-        plots["cold"] = curves.new_user_chart(figures["cold_curve"])
-    if figures["calibration"]:
-        plots["calibration"] = curves.calibration_chart(figures["calibration"])
-    return plots
 
 
 def _gain_by_group(features: list[FeatureFigure]) -> list[tuple[str, int, float]]:

@@ -50,6 +50,18 @@ def test_the_page_needs_no_other_file_and_its_plots_follow_its_colours(page):
         assert not re.findall(r"#[0-9a-f]{6}\b", svg)
 
 
+def test_a_page_without_plots_has_all_else(page, figures, tmp_path):
+    write_report(figures, tmp_path, with_plots=False)
+    bare = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for absent in ("<svg", "<figure", "<figcaption"):
+        assert absent in page
+        assert absent not in bare
+    read = Page(bare)
+    assert all(link[1:] in read.ids for link in read.links)
+    tables = re.compile(r"<(?:table|h[23]).*?</(?:table|h[23])>", re.DOTALL)
+    assert tables.findall(bare) == tables.findall(page)
+
+
 def test_every_figure_is_on_the_page(page):
     text = Page(page).text
     for words in (
