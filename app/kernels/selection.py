@@ -1,10 +1,9 @@
-"""The selection of rows: the best by score without those that are excluded, or diverse ones."""
+"""The selection of rows: the best by score, without those that are excluded."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.kernels.compiled import inline, kernel, read, scalar
-from app.kernels.products import row_product
 
 SLOTS_PER_ROW = 4
 FREE = -1
@@ -181,40 +180,6 @@ def select_top(
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
     """Return ``best_entries`` of these rows."""
     return best_entries(rows, scores, excluded, limit)
-
-
-@kernel((read("f4"), read("f4", 2), read("i8"), scalar("i8"), scalar("f8")))
-def choose_diverse(
-    relevance: NDArray[np.float32],
-    vectors: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    k: int,
-    diversity: float,
-) -> NDArray[np.int64]:
-    """Return the positions of ``k`` candidates by ``app.rerank.mmr``, (k,) or (n,) if k is larger.
-
-    Args:
-        relevance: (n,)
-        vectors: (catalogue, d) of unit length, or 0.
-        rows: (n,) rows of ``vectors``.
-        k: how many to choose.
-        diversity: from 0 to 1.
-    """
-    n = len(relevance)
-    weighted, nearest = (1.0 - diversity) * relevance.astype(np.float64), np.zeros(n)
-    chosen = np.empty(min(k, n), np.int64)
-    for at in range(len(chosen)):
-        best, largest = 0, -np.inf
-        for i in range(n):
-            value = weighted[i] - diversity * nearest[i]
-            if value > largest:
-                best, largest = i, value
-        chosen[at] = best
-        weighted[best] = -np.inf
-        vector = vectors[rows[best]]
-        for i in range(n if at + 1 < len(chosen) else 0):
-            nearest[i] = max(nearest[i], np.float64(row_product(vectors, rows[i], vector)))
-    return chosen
 
 
 @kernel((read("i8"), read("f8", 2), scalar("i8")))

@@ -10,12 +10,16 @@ from app.catalogue.attributes import column_kinds
 from app.catalogue.catalogue import Catalogue
 from app.contracts import Blocked, History, ItemFilter, Query, Request, Rows
 from app.expressions.item_filter import ExpressionFilter, parse_filter
+from app.kernels.rerank import permitted_rows
 from app.rerank.policy_settings import PolicySettings
 
 
 def is_permitted(query: Query, rows: Rows, available: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which rows may be shown, (n,): available, and neither excluded nor filtered out."""
-    return available[rows] & query.allows(rows)
+    permitted = permitted_rows(rows, available, query.excluded)
+    for each in query.filters:
+        permitted &= each.allows(rows)
+    return permitted
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.contracts import EXPLORE, Matrix, Rows, Scores
-from app.kernels.selection import choose_diverse
+from app.kernels.rerank import choose_diverse
 from app.rerank.slate_draft import RerankContext, SlateDraft
 
 
@@ -28,10 +28,12 @@ def mmr(
 
 def diversify(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     """Fill the organic positions of the list by MMR; those of exploration stay free."""
-    rest = draft.unlisted if len(draft.listed) else np.arange(len(draft.pool))
-    rows = draft.pool.rows.take(rest)
     explored = int(np.count_nonzero(draft.slots == EXPLORE))  # where exploration acts earlier
     reserved = context.count_explore_slots(len(draft.pool)) - explored
     room = max(context.query.k - len(draft.listed) - max(reserved, 0), 0)
-    utility, diversity = draft.utility.take(rest), context.settings.diversity
+    rows, utility, diversity = draft.pool.rows, draft.utility, context.settings.diversity
+    if not len(draft.listed):
+        return draft.append(mmr(utility, context.content, rows, room, diversity))
+    rest = draft.unlisted
+    rows, utility = rows.take(rest), utility.take(rest)
     return draft.append(rest[mmr(utility, context.content, rows, room, diversity)])

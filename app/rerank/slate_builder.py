@@ -21,6 +21,7 @@ from app.contracts import (
     Slate,
     UnfilledMinimum,
 )
+from app.kernels.rerank import scale_to_unit
 from app.recall.popularity import fill_from_catalogue
 from app.rerank.caps import CappedList
 from app.rerank.filters import is_permitted
@@ -59,8 +60,11 @@ class SlateBuilder:
     def build_drafts(self, query: Query, pool: Candidates) -> list[tuple[str, SlateDraft]]:
         """Return the draft after each policy that changed it, by name; the first has no name."""
         context = self.build_context(query)
-        shown = is_permitted(query, pool.rows, self.catalogue.available).nonzero()[0]
-        pool = pool.take(shown.take((-pool.scores.take(shown)).argsort(kind="stable")))
+        permitted = is_permitted(query, pool.rows, self.catalogue.available)
+        is_ordered = (pool.scores[1:] <= pool.scores[:-1]).all()
+        if not (is_ordered and permitted.all()):
+            shown = permitted.nonzero()[0]
+            pool = pool.take(shown.take((-pool.scores.take(shown)).argsort(kind="stable")))
         draft = SlateDraft.start(pool, relevance(pool))
         drafts = [("", draft)]
         for policy in (*map(find_policy, context.order), COMPLETION):
@@ -84,10 +88,7 @@ class SlateBuilder:
 
 def relevance(pool: Candidates) -> Scores:
     """Map the fine scores to [0, 1] within the pool, (n,) float32."""
-    finite = pool.scores[np.isfinite(pool.scores)]
-    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
-    scaled = (np.clip(pool.scores, low, high) - low) / max(float(high - low), 1e-9)
-    return scaled.astype(np.float32)
+    return scale_to_unit(pool.scores)
 
 
 def complete_slate(draft: SlateDraft, context: RerankContext) -> SlateDraft:
@@ -123,8 +124,9 @@ def _has_duplicates(draft: SlateDraft, context: RerankContext) -> bool:
     if not len(context.duplicates) or not context.settings.duplicate_cap:
         return False
     groups = groups_of(context.duplicates, draft.pool.rows[draft.listed])
-    counts = Counter(groups[groups != NO_GROUP].tolist())
-    return max(counts.values(), default=0) > context.settings.duplicate_cap
+    shared = groups[groups != NO_GROUP].tolist()
+    cap = context.settings.duplicate_cap
+    return len(shared) > cap and max(Counter(shared).values()) > cap
 
 
 def _unfilled_minimums(draft: SlateDraft) -> tuple[UnfilledMinimum, ...]:

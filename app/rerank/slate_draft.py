@@ -95,14 +95,14 @@ class SlateDraft:
         """List these candidates too. Propensities default to 1: the choice was not random."""
         n = len(chosen)
         propensities = np.ones(n, np.float32) if propensities is None else propensities
+        slots, positions = np.full(n, slot, np.int8), np.full(n, position, np.int32)
+        if len(self.listed):
+            chosen = np.concatenate([self.listed, chosen])
+            slots = np.concatenate([self.slots, slots])
+            propensities = np.concatenate([self.propensities, propensities])
+            positions = np.concatenate([self.positions, positions])
         return SlateDraft(
-            self.pool,
-            self.utility,
-            np.concatenate([self.listed, chosen]),
-            np.concatenate([self.slots, np.full(n, slot, np.int8)]),
-            np.concatenate([self.propensities, propensities]),
-            np.concatenate([self.positions, np.full(n, position, np.int32)]),
-            self.minimums,
+            self.pool, self.utility, chosen, slots, propensities, positions, self.minimums
         )
 
     def insert(self, row: int, position: int, slot: int) -> "SlateDraft":
