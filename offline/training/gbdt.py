@@ -1,6 +1,7 @@
 """Fit the fine ranker: pointwise and listwise trees, each grown from a linear model."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
 
 import lightgbm
 import numpy as np
@@ -15,6 +16,9 @@ from offline.training.rank_table import RankTable, concatenate_weighted
 from offline.training.rankers import RankConfig
 
 LAMBDARANK, BINARY = "lambdarank", "binary"  # objectives, as LightGBM calls them
+ROWS_BINNED_WHOLE = 200_000  # from more rows LightGBM draws a sample by its seed, and bins that
+
+Parameters: TypeAlias = dict[str, Any]  # of LightGBM
 
 
 def fit_pointwise_listwise(
@@ -42,15 +46,19 @@ def fit_pointwise_listwise(
     bases = fit_base_models(table, config, seed)
     seeds = range(seed, seed + config.boosters)
 
+    objectives = BINARY if table.positions is None else LAMBDARANK, LAMBDARANK
+    bins = _bin_features(table, _parameters(config, seed, LAMBDARANK))
+
     def grow(base: Logistic, objective: str) -> GradientBoosting:
         """Grow as many boosters as configured from one linear model, each with its own seed."""
-        data = _lightgbm_data(table, base, objective)
-        parameters = (_parameters(config, one, objective) for one in seeds)
         return GradientBoosting.of(
-            base, *(lightgbm.train(each, data, rounds) for each in parameters)
+            base,
+            *(
+                lightgbm.train(each, _lightgbm_data(table, base, each, bins), rounds)
+                for each in (_parameters(config, one, objective) for one in seeds)
+            ),
         )
 
-    objectives = BINARY if table.positions is None else LAMBDARANK, LAMBDARANK
     with ThreadPoolExecutor() as pool:  # each on one thread, so that threads change no bits
         pointwise, listwise = pool.map(grow, bases, objectives)
     return PointwiseListwiseBlend(pointwise, listwise)
@@ -70,31 +78,49 @@ def _ndcg_curve(
     results: dict[str, dict[str, list[float]]] = {}
     earlier = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
     _, base = fit_base_models(earlier, config, seed)
+    parameters = _parameters(config, seed, LAMBDARANK)
     lightgbm.train(
-        _parameters(config, seed, LAMBDARANK),
-        _lightgbm_data(earlier, base, LAMBDARANK),
+        parameters,
+        _lightgbm_data(earlier, base, parameters),
         config.rounds,
-        valid_sets=[_lightgbm_data(held_out, base, LAMBDARANK)],
+        valid_sets=[_lightgbm_data(held_out, base, parameters)],
         valid_names=["later"],
         callbacks=[lightgbm.record_evaluation(results)],
     )
     return results["later"]["ndcg@10"]
 
 
-def _lightgbm_data(table: RankTable, base: Logistic, objective: str) -> lightgbm.Dataset:
-    return lightgbm.Dataset(
-        table.features,
-        table.labels if objective == LAMBDARANK else table.labels > 0,
-        weight=table.weights,
-        group=table.groups,
-        init_score=base.score(table.features).astype(np.float64),
-        position=table.positions,
-        feature_name=list(column_names(FINE_VIEW)),
-        free_raw_data=False,
-    )
+def _bin_features(table: RankTable, parameters: Parameters) -> lightgbm.Dataset | None:
+    """Bin the features once for all boosters. None: LightGBM bins them by the seed of each."""
+    if len(table) > ROWS_BINNED_WHOLE:
+        return None
+    names = list(column_names(FINE_VIEW))
+    return lightgbm.Dataset(table.features, feature_name=names, params=parameters).construct()
 
 
-def _parameters(config: RankConfig, seed: int, objective: str) -> dict[str, object]:
+def _lightgbm_data(
+    table: RankTable, base: Logistic, parameters: Parameters, bins: lightgbm.Dataset | None = None
+) -> lightgbm.Dataset:
+    """Return the table for one booster; ``bins`` are its features if they are binned already."""
+    is_ranking = parameters["objective"] == LAMBDARANK
+    columns = {
+        "label": table.labels if is_ranking else table.labels > 0,
+        "weight": table.weights,
+        "group": table.groups,
+        "init_score": base.score(table.features).astype(np.float64),
+        "position": table.positions,
+    }
+    if bins is None:
+        names = list(column_names(FINE_VIEW))
+        return lightgbm.Dataset(table.features, feature_name=names, params=parameters, **columns)
+    data = bins.subset(range(len(table)), parameters).construct()
+    for name, values in columns.items():
+        if values is not None:
+            data.set_field(name, values)
+    return data
+
+
+def _parameters(config: RankConfig, seed: int, objective: str) -> Parameters:
     return {
         "objective": objective,
         "metric": "ndcg",
