@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
@@ -25,7 +26,9 @@ from app.api import (
     health,
     items,
     onboarding,
+    popular,
     recommend,
+    similar,
     users,
 )
 from app.api.access_control import AccessControl, SecurityHeaders, describe_security
@@ -49,7 +52,10 @@ from app.state.confirmations import worker_name
 from app.state.rate_shares import RateShares
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
-RESOURCES = (recommend, explain, events, items, onboarding, users, erasures, health)
+RESOURCES = (
+    *(recommend, popular, explain, events, items, similar, onboarding, users),
+    *(erasures, health),
+)
 
 
 def allowed_hosts(settings: Settings, keys: KeyRing) -> Sequence[str]:
@@ -61,6 +67,11 @@ def allowed_hosts(settings: Settings, keys: KeyRing) -> Sequence[str]:
     if settings.allowed_hosts:
         return settings.allowed_hosts
     return ["*"] if keys.is_configured else LOOPBACK_NAMES
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of an operation for clients that are generated: that of its function."""
+    return route.name
 
 
 def reload_on_hangup(keys: KeyRing, service: Service) -> None:
@@ -98,7 +109,11 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
             await service.stop()
 
     app = FastAPIOffline(  # its /docs needs nothing from the network
-        title="recfunnel", version=version("recfunnel"), description=DESCRIPTION, lifespan=lifespan
+        title="recfunnel",
+        version=version("recfunnel"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        generate_unique_id_function=operation_id,
     )
     app.state.keys = keys
     add_steps(app, settings, keys, shares, metrics)

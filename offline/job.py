@@ -25,6 +25,7 @@ from offline.evaluate.evaluation import Evaluation, evaluate_funnel
 from offline.evaluate.figures import ConstantChoice
 from offline.evaluate.gate import gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout, build_drift_reference
+from offline.models.bought_together import fit_bought_together
 from offline.models.registry import fit_models
 from offline.publish.index import index_builder
 from offline.publish.versions import point_to, remove_old_bundles
@@ -278,6 +279,9 @@ def refit(
     """Fit the recall models again, on all data. The rankers are those that were evaluated."""
     dataset = data.dataset
     models = fit_models(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
+    together = fit_bought_together(dataset.log, len(dataset.catalogue))
+    if together is not None:
+        models = replace(models, tables={**models.tables, "together": together})
     return TrainingResult(
         models=models,
         rankers=trained.rankers,

@@ -29,7 +29,7 @@ ERRORS = error_bodies(
 )
 UNKNOWN = error_bodies({404: "No such item."})
 FULL = error_bodies({507: "No spare row left."})
-Id = Annotated[PathId, Path(json_schema_extra=ITEM)]
+ItemId = Annotated[PathId, Path(json_schema_extra=ITEM)]
 NewId = Annotated[
     PathId,
     Path(
@@ -51,7 +51,7 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     A new item for which no row is free yet is stored, and can be in lists some seconds later.
     With `"is_available": false` it is in no list from then on.
     """
-    service, deployment = _access(http)
+    service, deployment = items_access(http)
     fields = body.model_dump(exclude_unset=True)
     attributes = check_attributes(deployment.live_items.base, body.attributes or {})
 
@@ -74,10 +74,10 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     response_model=ItemView,
     responses=ERRORS | UNKNOWN,
 )
-async def get_item(http: Request, item_id: Id) -> Response:
+async def get_item(http: Request, item_id: ItemId) -> Response:
     """Return an item: the bundle's values, and those that callers set."""
-    service, deployment = _access(http)
-    item = _find(service, deployment, item_id)
+    service, deployment = items_access(http)
+    item = find_item(service, deployment, item_id)
     if item.is_deleted:
         raise RefusalError(404, f"the item {item_id} was deleted; PUT it to create it again")
     return json_response(render_item(deployment, item))
@@ -91,14 +91,14 @@ async def delete_item(http: Request, item_id: NewId) -> Response:
 
     The deletion holds over restarts and new bundles, until the item is put again.
     """
-    service, deployment = _access(http)
-    item = _find(service, deployment, item_id)
+    service, deployment = items_access(http)
+    item = find_item(service, deployment, item_id)
     deleted = ItemRecord(item_id, since=item.since, is_available=False, is_deleted=True)
     await _change(service, item_id, lambda _: deleted, "delete")
     return Response(status_code=204)
 
 
-def _access(http: Request) -> tuple[Service, Deployment]:
+def items_access(http: Request) -> tuple[Service, Deployment]:
     """Return the service and its bundle. Refuse while changed items have not been read yet."""
     service = service_of(http)
     deployment = require_deployment(service)
@@ -107,7 +107,7 @@ def _access(http: Request) -> tuple[Service, Deployment]:
     return service, deployment
 
 
-def _find(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
+def find_item(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
     """Return the record of an item, an empty one where it is unchanged. Refuse an unknown item."""
     record = service.item_store.items.get(item_id)
     if record is not None:
@@ -187,7 +187,7 @@ class ItemCounts(BaseModel):
     response_model=ItemCounts,
     responses=UNKNOWN,
 )
-async def get_counts(http: Request, item_id: Id) -> Response:
+async def get_counts(http: Request, item_id: ItemId) -> Response:
     """Return the live counts of an item; all workers have the same within a second."""
     deployment = require_deployment(service_of(http))
     models, counters = deployment.bundle.models, deployment.counters

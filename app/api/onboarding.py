@@ -51,7 +51,7 @@ class OnboardingPicks(BaseModel):
     response_model=OnboardingList,
     responses=STARTING,
 )
-async def list_items(
+async def list_onboarding_items(
     http: Request,
     n: Annotated[
         int, Query(ge=MIN_ITEMS, le=MAX_ITEMS, description="12 to 24 is usual.")

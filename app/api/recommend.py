@@ -6,7 +6,7 @@ time that the edge takes. The routes answer everything else, and describe the in
 
 import asyncio
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import time
@@ -20,8 +20,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from app.api.endpoint import describe_parameters, read_query_string, require_deployment
-from app.api.errors import Fault, RefusalError, refusal_response, require_configured_type
+from app.api.errors import RefusalError, refusal_response, require_configured_type
 from app.api.explanations import explain_missing_item
+from app.api.item_fields import add_fields
+from app.api.list_options import require_valid_options
 from app.api.paging import PageTokenError, decode_page_token
 from app.api.response import AnswerBody, render_answer
 from app.api.routes import iterate_routes
@@ -36,15 +38,12 @@ from app.api.schemas import (
     error_bodies,
     plain_id,
 )
-from app.catalogue.attributes import column_kinds
-from app.expressions.item_filter import FilterError, parse_filter
 from app.request_log.request_record import RequestRecord, SentEvent
 from app.service.answering import Answer
 from app.service.deployment import Deployment
 from app.service.service import Service
 from app.timestamps import MAX_CLOCK_SKEW
 
-HOME = "home"  # the default scene; it always exists
 router = APIRouter(tags=["recommend"])
 ERRORS = error_bodies(
     {
@@ -185,8 +184,11 @@ async def _respond(
         explain = partial(explain_missing_item, deployment.bundle, record, options.why)
     arrived = scope["arrived"]
     answer = await service.recommend(request_id, record, arrived, explain)
-    body = orjson.dumps(render_answer(answer, arrived, explain=options.explain))
-    return AnswerResponse(service, answer, body)
+    body = render_answer(answer, arrived, explain=options.explain)
+    if options.fields:
+        catalogue, rows = answer.deployment.live_items.catalogue, answer.run.slate.pool.rows
+        add_fields(body["items"], catalogue, rows, options.fields)
+    return AnswerResponse(service, answer, orjson.dumps(body))
 
 
 def candidate_share(scope: Scope) -> float:
@@ -202,9 +204,8 @@ def build_record(
     request_id: str,
     candidate_share: float,
 ) -> RequestRecord:
-    """Check k, the scene and the filter, and return the record; the request's id gives the seed."""
-    if faults := list(_option_faults(service, deployment, options)):
-        raise RefusalError.of(faults)
+    """Check the options, and return the record; the request's id gives the seed."""
+    require_valid_options(service, deployment, options, getattr(options, "fields", ()))
     return RequestRecord(
         user=options.user_id or "",
         k=options.k,
@@ -215,23 +216,6 @@ def build_record(
         candidate_share=candidate_share,
         exclude=tuple(options.exclude),
     )
-
-
-def _option_faults(
-    service: Service, deployment: Deployment, options: ListOptions
-) -> Iterator[Fault]:
-    if options.k > service.settings.k_max:
-        yield Fault(f"k is {options.k}, the maximum is {service.settings.k_max}", "k")
-    scenes = service.settings.scenes
-    if scenes and options.scene not in scenes and options.scene != HOME:
-        names = ", ".join(sorted({HOME, *scenes}))
-        yield Fault(f"there is no scene {options.scene}; there are {names}", "scene")
-    if options.filter:
-        try:
-            columns = deployment.bundle.models.catalogue.attributes
-            parse_filter(options.filter, column_kinds(columns))
-        except FilterError as error:
-            yield Fault(str(error), "filter")
 
 
 def _items_of_earlier_pages(token: str) -> list[str]:

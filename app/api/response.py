@@ -49,6 +49,7 @@ class AnswerItem(BaseModel):
     reason: Reason
     slot: Literal["organic", "explore", "sponsored", "pinned"]
     propensity: float = Field(description="The probability with which it was put here.")
+    fields: dict[str, Any] | None = Field(None, description="As `fields` of the request names.")
     explain: dict[str, Any] | None = None
 
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
+from app.api.item_fields import ItemFields
 from app.api.paging import MAX_TOKEN_LENGTH
 from app.catalogue.public_ids import MAX_ID_BYTES, public_id_fault
 from app.expressions.item_filter import MAX_FILTER_LENGTH
@@ -132,16 +133,27 @@ class InlineEvent(BaseModel):
         return 1.0 if self.value is None else self.value
 
 
-class ListOptions(BaseModel):
-    """The list that a caller asks for: the fields that all requests for a list share."""
+class SelectionOptions(BaseModel):
+    """Which items a list may have, and how many: the fields that all requests for a list share."""
 
     model_config = ConfigDict(extra="forbid")
-    user_id: PublicId | None = None
     k: int = Field(10, ge=1, description="How many items.")
     scene: str = Field("home", max_length=MAX_SCENE_LENGTH, description="Where the list is shown.")
     exclude: list[PublicId] = Field(default_factory=list, max_length=MAX_EXCLUSIONS)
-    explore: bool = Field(default=True, description="Allow the exploration slots.")
     filter: str = Field("", max_length=MAX_FILTER_LENGTH, description=FILTER_DESCRIPTION)
+
+
+class ItemListQuery(SelectionOptions):
+    """The query string of a list for no user in particular."""
+
+    fields: ItemFields = Field(default_factory=list)
+
+
+class ListOptions(SelectionOptions):
+    """The list for a user that a caller asks for."""
+
+    user_id: PublicId | None = None
+    explore: bool = Field(default=True, description="Allow the exploration slots.")
 
 
 class RecommendOptions(ListOptions):
@@ -152,6 +164,7 @@ class RecommendOptions(ListOptions):
     why: PublicId | None = Field(
         None, description="An item: the answer explains why it is not in the list."
     )
+    fields: ItemFields = Field(default_factory=list)
 
 
 class RecommendQuery(RecommendOptions):

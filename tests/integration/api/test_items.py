@@ -8,6 +8,7 @@ import redis
 from app.bundle.bundle import find_current_bundle
 from app.service.service import CONFIRM_TIMEOUT
 from offline.publish.versions import point_to
+from tests.integration.api.test_item_lists import ids, items_of
 from tests.integration.test_service import another_version, serving
 from tests.serving import hosted, leisurely, until
 
@@ -266,3 +267,36 @@ def test_the_records_of_changed_items_are_bounded_and_deletions_are_not(trained,
         assert "item_limit is 2" in refused.text
         assert service.client.put("/items/n1", json={"title": "Changed"}).is_success
         assert service.client.delete("/items/i1").status_code == 204
+
+
+@pytest.mark.parametrize("path", ["/items/i3/similar", "/popular", "/trending"])
+def test_filters_exclusions_and_unavailable_items_hold_in_every_list(shop, path):
+    first, second, *_ = ids(items_of(shop, path, k=50))
+    assert first not in ids(items_of(shop, path, k=50, exclude=first))
+    assert ids(items_of(shop, path, filter=f'item_id == "{second}"')) == [second]
+    assert shop.client.put(f"/items/{first}", json={"is_available": False}).is_success
+    assert first not in ids(items_of(shop, path, k=50))
+    assert shop.client.put(f"/items/{first}", json={"is_available": None}).is_success
+    assert first in ids(items_of(shop, path, k=50))
+
+
+def test_a_new_item_resembles_others_by_content_alone_and_the_answer_says_so(shop):
+    alike = shop.client.get("/items/i20").json()
+    fields = {name: alike[name] for name in ("title", "categories", "released")}
+    assert shop.client.put("/items/similar-new", json=fields).is_success
+    body = items_of(shop, "/items/similar-new/similar")
+    assert body["by"] == "content"
+    assert "newer than the bundle" in body["notes"][0]
+    assert "i20" in ids(body)[:3]
+    assert "similar-new" in ids(items_of(shop, "/items/i20/similar", by="content"))
+    assert shop.client.delete("/items/similar-new").is_success
+    assert shop.client.get("/items/similar-new/similar").status_code == 404
+
+
+def test_what_is_liked_now_is_popular_and_trending_within_a_second(shop):
+    last = items_of(shop, "/popular", k=100, explain=True)["items"][-1]
+    assert last["explain"]["likes_90_days"] > 0
+    users = [f"p-{uuid4().hex}" for _ in range(400)]
+    shop.tell(*({"user_id": user, "item_id": last["item_id"], "type": "like"} for user in users))
+    for path in ("/popular", "/trending"):
+        assert ids(items_of(shop, path, k=1)) == [last["item_id"]]

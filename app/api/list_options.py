@@ -1,0 +1,43 @@
+"""Check the options that all requests for a list share: k, the scene, the filter, the fields."""
+
+from collections.abc import Iterator, Sequence
+
+from app.api.errors import Fault, RefusalError
+from app.api.item_fields import field_faults
+from app.api.schemas import SelectionOptions
+from app.catalogue.attributes import column_kinds
+from app.expressions.item_filter import FilterError, parse_filter
+from app.service.deployment import Deployment
+from app.service.service import Service
+
+HOME = "home"  # the default scene; it always exists
+
+
+def require_valid_options(
+    service: Service, deployment: Deployment, options: SelectionOptions, fields: Sequence[str] = ()
+) -> None:
+    """Refuse a request with all that is wrong with its options.
+
+    ``fields`` are the names of attributes that the answer shall carry.
+    """
+    faults = list(_option_faults(service, deployment, options))
+    faults += field_faults(deployment.bundle.models.catalogue, fields) if fields else []
+    if faults:
+        raise RefusalError.of(faults)
+
+
+def _option_faults(
+    service: Service, deployment: Deployment, options: SelectionOptions
+) -> Iterator[Fault]:
+    if options.k > service.settings.k_max:
+        yield Fault(f"k is {options.k}, the maximum is {service.settings.k_max}", "k")
+    scenes = service.settings.scenes
+    if scenes and options.scene not in scenes and options.scene != HOME:
+        names = ", ".join(sorted({HOME, *scenes}))
+        yield Fault(f"there is no scene {options.scene}; there are {names}", "scene")
+    if options.filter:
+        try:
+            columns = deployment.bundle.models.catalogue.attributes
+            parse_filter(options.filter, column_kinds(columns))
+        except FilterError as error:
+            yield Fault(str(error), "filter")
