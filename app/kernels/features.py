@@ -84,24 +84,31 @@ def channel_features(
     """
     n, n_lists = ranks.shape[0], ranks.shape[1] - 1
     columns = np.empty((2 * n_lists, n), np.float32)
-    values, is_listed = np.empty(n), np.empty(n, np.bool_)
-    for c in range(n_lists):  # no branches: most items are in some of the lists only
-        total, squares, count = 0.0, 0.0, 0
+    means, spreads, counts = np.zeros(n_lists), np.zeros(n_lists), np.zeros(n_lists)
+    for i in range(n):  # all lists at once: the sum of a single one would wait for each addition
+        for c in range(n_lists):
+            is_listed = ranks[i, c] >= 0
+            means[c] += np.float64(signals[i, c]) if is_listed else 0.0
+            counts[c] += is_listed
+    for c in range(n_lists):
+        counts[c] = max(counts[c], 1.0)
+        means[c] /= counts[c]
+    for i in range(n):
+        for c in range(n_lists):
+            deviation = np.float64(signals[i, c]) - means[c]
+            spreads[c] += deviation**2 if ranks[i, c] >= 0 else 0.0
+    places, scores = np.empty(n, np.int32), np.empty(n)  # of one list, side by side
+    for c in range(n_lists):
         for i in range(n):
-            is_listed[i] = ranks[i, c] >= 0
-            values[i] = np.float64(signals[i, c])
-            total += values[i] if is_listed[i] else 0.0
-            count += is_listed[i]
-        mean = total / max(count, 1)
+            places[i], scores[i] = ranks[i, c], np.float64(signals[i, c])
+        mean, spread = means[c], np.sqrt(spreads[c] / counts[c]) + MIN_SPREAD
+        reciprocals, z_scores = columns[c], columns[n_lists + c]
         for i in range(n):
-            values[i] -= mean
-            squares += values[i] ** 2 if is_listed[i] else 0.0
-        spread = np.sqrt(squares / max(count, 1)) + MIN_SPREAD
+            reciprocal = np.float32(1.0) / (np.float32(places[i]) + rank_offset)
+            reciprocals[i] = reciprocal if places[i] >= 0 else np.float32(0.0)
         for i in range(n):
-            reciprocal = np.float32(1.0) / (np.float32(ranks[i, c]) + rank_offset)
-            z = min(max(np.float32(values[i] / spread), least), most)
-            columns[c, i] = reciprocal if is_listed[i] else np.float32(0.0)
-            columns[n_lists + c, i] = z if is_listed[i] else least
+            z = min(max(np.float32((scores[i] - mean) / spread), least), most)
+            z_scores[i] = z if places[i] >= 0 else least
     return columns
 
 
@@ -346,6 +353,24 @@ def nearness_features(
     return columns
 
 
+@inline
+def add_linear(
+    scores: NDArray[np.float32],
+    column: NDArray[np.float32],
+    low: float,
+    high: float,
+    mean: float,
+    weight: float,
+) -> None:
+    """Add ``weight · (value - mean)`` of one column to the scores; nothing where it is missing."""
+    for i in range(len(scores)):
+        value = low if column[i] < low else column[i]
+        value = high if value > high else value
+        deviation = value - mean
+        is_missing = deviation != deviation  # noqa: PLR0124
+        scores[i] += np.float32(0.0) if is_missing else deviation * weight
+
+
 @kernel((read("f4", 2), read("f4"), read("f4"), read("f4", 2), scalar("f4")))
 def linear_scores(
     columns: NDArray[np.float32],
@@ -365,11 +390,5 @@ def linear_scores(
     """
     scores = np.zeros(columns.shape[1], np.float32)
     for f in range(len(weights)):
-        column, low, high = columns[f], limits[0, f], limits[1, f]
-        for i in range(len(scores)):
-            value = low if column[i] < low else column[i]
-            value = high if value > high else value
-            deviation = value - mean[f]
-            is_missing = deviation != deviation  # noqa: PLR0124
-            scores[i] += np.float32(0.0) if is_missing else deviation * weights[f]
+        add_linear(scores, columns[f], limits[0, f], limits[1, f], mean[f], weights[f])
     return scores + bias

@@ -23,7 +23,7 @@ MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
 MISSING_TYPES = {"None": MISSING_NONE, "Zero": MISSING_ZERO, "NaN": MISSING_NAN}
 MASK_TYPES = (np.uint8, np.uint16, np.uint32, np.uint64)
 BYTE, BITS = np.uint64(255), np.uint64(8)
-LOWEST_BITS = np.array([0, *((n & -n).bit_length() - 1 for n in range(1, 256))], np.uint8)
+LOWEST_BITS = np.array([0, *((n & -n).bit_length() - 1 for n in range(1, 256))], np.uint64)
 
 
 class UnsupportedForestError(ValueError):
@@ -234,11 +234,13 @@ def round_down(threshold: float) -> np.float32:
 
 
 @inline
-def lowest_bit(bits: np.unsignedinteger) -> int:
-    """Return the number of the lowest bit that is set, 0 to 63."""
-    rest, number = np.uint64(bits), 0
-    while not rest & BYTE and number < MAX_MASK_LEAVES:
-        rest, number = rest >> BITS, number + 8
+def lowest_bit(bits: np.unsignedinteger, n_bytes: int) -> np.uint64:
+    """Return the number of the lowest bit that is set, in a number of up to eight bytes."""
+    rest, number = np.uint64(bits), np.uint64(0)
+    for _ in range(n_bytes - 1):
+        if rest & BYTE:
+            break
+        rest, number = rest >> BITS, number + BITS
     return number + LOWEST_BITS[rest & BYTE]
 
 
@@ -292,9 +294,9 @@ def add_masked_trees(
                     kept = every if value <= threshold else mask
                     is_missing = not (abs(value) > ZERO_THRESHOLD)
                     possible[i] &= kept_missing if is_missing else kept
-        start = leaf_starts[tree]
+        start = np.uint64(leaf_starts[tree])
         for i in range(n):
-            total[i] += leaves[start + lowest_bit(possible[i])]
+            total[i] += leaves[start + lowest_bit(possible[i], masks.itemsize)]
 
 
 @kernel(
