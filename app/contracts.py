@@ -124,6 +124,17 @@ class History:
         """Return the events of the last session, without the negative ones."""
         return self._session
 
+    def discounted_weights(self, decay: float) -> NDArray[np.float64]:
+        """Return the weights, 0.1 or more, times ``decay`` for each newer event, (h,)."""
+        if decay not in self._discounted:
+            powers = np.power(decay, np.arange(len(self.rows)))
+            self._discounted[decay] = np.maximum(self.weights, 0.1) * powers
+        return self._discounted[decay]
+
+    @cached_property
+    def _discounted(self) -> dict[float, NDArray[np.float64]]:  # the channels share them
+        return {}
+
     @cached_property
     def _newest(self) -> "dict[int, History]":  # by limit; several channels have the same one
         return {}

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from app.kernels.compiled import inline, kernel, read, scalar
 from app.kernels.selection import best_entries, best_of
-from app.kernels.slots import MAX_SLOTS, NO_POSITION, OWN_SLOTS, find_slot, new_slots, slot_bits
+from app.kernels.slots import NO_POSITION, OWN_SLOTS, find_slot, new_slots, slot_bits
 
-MAX_SCANNED = 8  # rows that are compared with every entry; more are looked up in a table
 SPANS = (read("i8"), read("i8"), read("f8"), read("i4"), read("f4"))
 
 
@@ -185,53 +184,3 @@ def nearest_users(
     nearest, best = best_entries(unique, sums, left_out, limit)
     order = np.argsort(nearest)
     return nearest[order], best[order]
-
-
-@kernel((read("i8"), read("i8"), read("i4"), read("f4"), read("i8")))
-def weights_of_rows(
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    rows: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    wanted: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Return the weight of each wanted row in each span, (n, s); repeats are added up.
-
-    Args:
-        starts: (s,) first entry of each span in ``rows`` and ``weights``.
-        ends: (s,) the end of each span.
-        rows: (m,)
-        weights: (m,)
-        wanted: (n,) a few rows.
-    """
-    result = np.zeros((len(wanted), len(starts)), np.float64)
-    if len(wanted) <= MAX_SCANNED:
-        for s in range(len(starts)):
-            span = rows[starts[s] : ends[s]]
-            for i in range(len(wanted)):
-                row, count = wanted[i], np.int32(0)
-                for j in range(len(span)):  # compares many rows at once, as it has no branch
-                    count += np.int32(span[j] == row)
-                if count:
-                    for j in range(len(span)):
-                        result[i, s] += weights[starts[s] + j] if span[j] == row else 0.0
-        return result
-    n, largest = len(wanted), wanted.max()
-    for s in range(len(starts)):
-        n += ends[s] - starts[s]
-    bits = slot_bits(len(wanted), largest) if largest >= MAX_SLOTS * n else OWN_SLOTS
-    slots = new_slots(bits, largest)
-    earlier = np.empty(len(wanted), np.int64)  # position of the same row before, if it repeats
-    for i in range(len(wanted)):
-        slot = find_slot(slots, wanted, wanted[i], bits)
-        earlier[i] = slots[slot] - 1
-        slots[slot] = i + 1
-    for s in range(len(starts)):
-        for j in range(starts[s], ends[s]):
-            row = np.int64(rows[j])
-            if row <= largest:
-                i = slots[find_slot(slots, wanted, row, bits)] - 1
-                while i != NO_POSITION:
-                    result[i, s] += weights[j]
-                    i = earlier[i]
-    return result

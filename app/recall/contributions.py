@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.artifacts import Content, Factors
 from app.contracts import NO_ROWS, FoldInSystem, History, Query, Rows, UserVectors
-from app.kernels.selection import largest_sums
+from app.kernels.reasons import largest_sums
 from app.kernels.user_vectors import fold_in_amounts
 from app.user_vectors import MAX_QUERY_EVENTS
 

@@ -5,13 +5,9 @@ One class serves every such table: Item-CF (Sarwar et al., 2001), EASE (Steck, 2
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-
-import numpy as np
-from numpy.typing import NDArray
 
 from app.contracts import History, Proposal, Query, Rows
-from app.kernels.neighbours import weights_of_rows
+from app.kernels.reasons import weights_of_rows
 from app.recall.accumulate import propose_sums
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.contributions import Contributions
@@ -25,14 +21,6 @@ class ItemTableChannelConfig(ChannelConfig):
 
     n_events: int = 50  # newest liked events; the store reads one key for each
     decay: float = 0.98  # weight of each older event, relative to the next newer one
-
-
-@lru_cache
-def _powers(base: float, n: int) -> NDArray[np.float64]:
-    """Return the powers 0 to ``n - 1`` of ``base``, (n,)."""
-    powers: NDArray[np.float64] = np.power(base, np.arange(n))
-    powers.flags.writeable = False
-    return powers
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +37,14 @@ class ItemTableRecall:
 
     def sum(self, query: Query, liked: History, near: NeighbourSpans, limit: int) -> Proposal:
         """Sum the weights of all neighbours of liked items; newer likes count more."""
-        return propose_sums(query, near, self._factors(liked), limit)
+        return propose_sums(query, near, liked.discounted_weights(self.config.decay), limit)
 
     def contributions(
         self, _query: Query, liked: History, near: NeighbourSpans, rows: Rows
     ) -> Contributions:
         """Return the weight of each row among the neighbours of each liked item."""
         weights = weights_of_rows(near.starts, near.ends, near.rows, near.weights, rows)
-        return Contributions(liked.rows, weights * self._factors(liked))
-
-    def _factors(self, liked: History) -> NDArray[np.float64]:
-        factors: NDArray[np.float64] = np.maximum(liked.weights, 0.1) * _powers(
-            self.config.decay, len(liked)
-        )
-        return factors
+        return Contributions(liked.rows, weights * liked.discounted_weights(self.config.decay))
 
 
 def item_table_channel(

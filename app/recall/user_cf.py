@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from app.artifacts import Users
 from app.contracts import NO_ROWS, History, Proposal, Query, Rows
-from app.kernels.neighbours import nearest_users, sum_weights, weights_of_rows
+from app.kernels.neighbours import nearest_users, sum_weights
+from app.kernels.reasons import similarity_amounts, weights_of_rows
 from app.recall.accumulate import propose, propose_sums
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.contributions import Contributions
@@ -77,14 +78,11 @@ class UserCFRecall:
 
         Shared dislikes make users similar too. They are left out, because no dislike is a reason.
         """
-        users, similarities = self._nearest(query, history, near)
-        spans = (near.starts, near.ends, near.rows, near.weights)
-        parts = weights_of_rows(*spans, users) * self._user_vector(history)  # (u, h)
-        products = parts.sum(axis=1)
-        shrunk = np.divide(similarities, products, out=np.zeros(len(users)), where=products != 0)
-        starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
-        likes = weights_of_rows(starts, ends, self.users.rows, self.users.weights, rows)  # (n, u)
-        amounts = np.maximum(likes, 0.0) @ (parts * shrunk[:, None])
+        spans = (near.starts, near.ends, self._user_vector(history), near.rows, near.weights)
+        similar, users = self._nearest(query, history, near), self.users
+        amounts = similarity_amounts(
+            *spans, *similar, users.indptr, users.rows, users.weights, rows
+        )
         kept = (history.weights >= 0).nonzero()[0]
         return Contributions(history.rows.take(kept), amounts.take(kept, axis=1))
 

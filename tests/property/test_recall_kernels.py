@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.kernels.neighbours import best_sums, nearest_users, sum_weights
+from app.kernels.reasons import similarity_amounts, weights_of_rows
 from app.kernels.recall import first_allowed, merge_lists
 from app.kernels.selection import select_top
 
@@ -86,6 +87,26 @@ def test_the_nearest_users_have_the_largest_shrunk_products(seed, n_users):
             found, near = compute(*spans, 2.0, own, 5)
         assert found.tolist() == sorted(best.tolist())
         assert near.tolist() == [expected[user] for user in found.tolist()]
+
+
+@given(st.integers(0, 999), st.integers(0, 12))
+def test_events_add_to_the_similarity_of_those_who_liked_an_item(seed, n_wanted):
+    random = np.random.default_rng(seed)
+    starts, ends, vector, users, near = spans_of(random, 6)
+    nearest, similarities = rows_of([0, 2, 5]), random.random(3)
+    indptr = np.cumsum([0, *random.integers(0, 6, 6)])
+    items = random.integers(0, 9, indptr[-1]).astype(np.int32)
+    likes = random.integers(-1, 3, indptr[-1]).astype(np.float32)
+    wanted = random.integers(0, 9, n_wanted)
+    parts = weights_of_rows(starts, ends, users, near, nearest) * vector
+    products = parts.sum(axis=1)
+    shares = np.divide(similarities, products, out=np.zeros(3), where=products != 0)
+    liked = weights_of_rows(indptr[nearest], indptr[nearest + 1], items, likes, wanted)
+    expected = np.maximum(liked, 0.0) @ (parts * shares[:, None])
+    spans = (starts, ends, vector, users, near)
+    for compute in both(similarity_amounts):
+        amounts = compute(*spans, nearest, similarities, indptr, items, likes, wanted)
+        assert amounts == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 scores = weights | st.just(np.nan) | st.floats(width=32)  # few different ones, or many

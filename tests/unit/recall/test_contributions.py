@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.kernels.neighbours import weights_of_rows
+from app.kernels.reasons import weights_of_rows
 from app.recall.channel import ChannelInputs
 from app.recall.contributions import Contributions
 from app.recall.registry import CHANNEL_SPECS
