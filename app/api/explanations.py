@@ -13,9 +13,9 @@ from app.contracts import Candidates
 from app.explain import MissingItem, attribute_exclusions, describe_channels
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel, FunnelRun
+from app.kernels.rerank import find_scores
 from app.query_builder import QueryBuilder
 from app.rank.scorer import compute_part_weights
-from app.request_log.answer_record import scores_of
 from app.request_log.request_record import RequestedExclusions, RequestRecord
 from app.stages import Scorer
 
@@ -147,7 +147,8 @@ def explain_items(run: FunnelRun) -> list[dict[str, Any]]:
     pools: Mapping[str, Candidates] = {"coarse": run.coarse, "fine": run.fine}
     pools = {"merged": run.merged, **{name: pools[name] for name in pools if name in ended}}
     scores = {
-        name: _finite(scores_of(kept.rows, kept.scores, pool.rows)) for name, kept in pools.items()
+        name: _finite(find_scores(kept.rows, kept.scores, pool.rows))
+        for name, kept in pools.items()
     }
     return [
         {

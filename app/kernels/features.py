@@ -186,7 +186,7 @@ def popularity_features(
 @kernel(
     (
         *(read("f4", 2), read("f4", 2), scalar("f8"), read("i8")),
-        *(read("f8"), read("f8"), read("f8"), read("i8")),
+        *(read("f8"), read("f8"), scalar("f8"), read("i8")),
     )
 )
 def segment_lift(
@@ -196,7 +196,7 @@ def segment_lift(
     segments: NDArray[np.int64],
     mass: NDArray[np.float64],
     live_mass: NDArray[np.float64],
-    prior: NDArray[np.float64],
+    prior: float,
     rows: NDArray[np.int64],
 ) -> NDArray[np.float32]:
     """Return the mean of log(P(item | segment) / P(item)) over segments, (n,).
@@ -204,38 +204,39 @@ def segment_lift(
     Args:
         share: (catalogue, all segments + 1) P(item | segment); the last one is for all users.
         liked: (all segments + 1, catalogue) likes since the bundle; no rows: none are counted.
-        decay: what ``liked`` is multiplied by.
-        segments: (s + 1,) rows of ``share``; the last one is for all users.
-        mass: (s + 1,) likes in the bundle, with the prior.
-        live_mass: (s + 1,) decayed likes since.
-        prior: (s + 1,) likes that the share of all users counts as; the last one is 0.
+        decay: what ``liked`` and ``live_mass`` are multiplied by.
+        segments: (s,) rows of ``liked``, 1 or more.
+        mass: (all segments + 1,) likes in the bundle, without the prior.
+        live_mass: (all segments + 1,) likes since; (0,) where none are counted.
+        prior: likes that the share of all users counts as.
         rows: (n,)
     """
-    n, last = len(rows), len(segments) - 1
+    n, everybody = len(rows), share.shape[1] - 1
     before, of_all, products = np.empty(n), np.empty(n), np.ones(n)
     for i in range(n):
-        before[i] = of_all[i] = np.float64(share[rows[i], segments[last]])
+        before[i] = of_all[i] = np.float64(share[rows[i], everybody])
     if len(liked):
+        whole = mass[everybody] + live_mass[everybody] * decay
         for i in range(n):
-            new = liked[segments[last], rows[i]] * decay
-            of_all[i] = (before[i] * mass[last] + new) / (mass[last] + live_mass[last])
+            new = liked[everybody, rows[i]] * decay
+            of_all[i] = (before[i] * mass[everybody] + new) / whole
     new_likes, values = np.zeros(n), np.empty(n)
-    for s in range(last):
+    for segment in segments:
         for i in range(n):
-            values[i] = np.float64(share[rows[i], segments[s]])
+            values[i] = np.float64(share[rows[i], segment])
         if len(liked):
             for i in range(n):
-                new_likes[i] = liked[segments[s], rows[i]] * decay
-            whole = mass[s] + live_mass[s]
-            of_prior = prior[s] / whole
+                new_likes[i] = liked[segment, rows[i]] * decay
+            own = mass[segment] + prior
+            whole = own + live_mass[segment] * decay
             for i in range(n):
-                value = (values[i] * mass[s] + new_likes[i]) / whole
-                values[i] = value + of_prior * (of_all[i] - before[i])
+                value = (values[i] * own + new_likes[i]) / whole
+                values[i] = value + prior / whole * (of_all[i] - before[i])
         for i in range(n):
             products[i] *= (values[i] + MIN_SHARE) / (of_all[i] + MIN_SHARE)
     lift = np.empty(n, np.float32)
     for i in range(n):
-        lift[i] = log(products[i]) / last
+        lift[i] = log(products[i]) / len(segments)
     return lift
 
 

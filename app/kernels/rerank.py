@@ -1,4 +1,4 @@
-"""Loops of the last stage: what may be shown, relevance, and diverse items."""
+"""Loops of the last stage: what may be shown, relevance, diverse items, and earlier scores."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,3 +75,23 @@ def choose_diverse(
         for i in range(n if at + 1 < len(chosen) else 0):
             nearest[i] = max(nearest[i], np.float64(row_product(vectors, rows[i], vector)))
     return chosen
+
+
+@kernel((read("i8"), read("f4"), read("i8")))
+def find_scores(
+    rows: NDArray[np.int64], scores: NDArray[np.float32], wanted: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Return the score of each wanted row among some rows, (n,); NaN where it is absent.
+
+    Args:
+        rows: (m,) unique.
+        scores: (m,)
+        wanted: (n,) a few rows.
+    """
+    result = np.full(len(wanted), np.float32(np.nan), np.float32)
+    for i in range(len(wanted)):
+        for at in range(len(rows)):
+            if rows[at] == wanted[i]:
+                result[i] = scores[at]
+                break
+    return result

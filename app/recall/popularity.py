@@ -72,19 +72,13 @@ def compute_segment_lift(
     Returns:
         (n,) one lift for each of ``rows``, or None if no segment of the user is known.
     """
-    attributes = (query.segments >= 0).nonzero()[0]
-    if not len(attributes):
+    codes = zip(segments.offsets.tolist(), query.segments.tolist(), strict=False)
+    segment_rows = np.array([offset + code for offset, code in codes if code >= 0], np.int64)
+    if not len(segment_rows):
         return None
-    everybody = len(segments.mass) - 1
-    segment_rows = np.full(len(attributes) + 1, everybody, np.int64)
-    segment_rows[:-1] = segments.offsets[attributes] + query.segments[attributes]
-    prior = np.full(len(segment_rows), segments.prior)
-    prior[-1] = 0.0  # P(item) of everybody is not shrunk
-    live, now = counters.segments, query.counters_at
-    mass = segments.mass.take(segment_rows) + prior
-    live_mass = live.total_at(now, segment_rows) if len(live) else np.zeros(len(segment_rows))
-    likes = (np.ascontiguousarray(segments.share.T), live.liked, live.decay_at(now))
-    return segment_lift(*likes, segment_rows, mass, live_mass, prior, rows)
+    live = counters.segments
+    likes = (np.ascontiguousarray(segments.share.T), live.liked, live.decay_at(query.counters_at))
+    return segment_lift(*likes, segment_rows, segments.mass, live.totals, segments.prior, rows)
 
 
 def fill_from_catalogue(

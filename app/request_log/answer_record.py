@@ -18,6 +18,7 @@ from app.contracts import Candidates, Proposal, Rows, Scores, StreamOffsets
 from app.deadline import StageResult
 from app.features.views import view_hash
 from app.funnel import FunnelRun
+from app.kernels.rerank import find_scores
 from app.recall.registry import CHANNELS
 from app.request_log.request_record import RequestRecord
 
@@ -145,7 +146,7 @@ class AnswerRecord:
     def log_entry(self) -> LogEntry:
         """Return what is logged of it."""
         run, shown = self.run, self.run.shown
-        scores = [scores_of(rows, scores, shown.rows) for rows, scores in run.ranked]
+        scores = [find_scores(rows, scores, shown.rows) for rows, scores in run.ranked]
         head = {
             "request_id": self.request_id,
             "at": self.at,
@@ -218,12 +219,3 @@ def _encode_offsets(offsets: StreamOffsets | None) -> list[Any] | None:
         return None
     applied, sorted_lists = dict(offsets.applied), dict(offsets.sorted_lists)
     return [applied, sorted_lists, offsets.now, offsets.trials, offsets.total.tolist()]
-
-
-def scores_of(rows: Rows, scores: Scores, wanted: Rows) -> Scores:
-    """Return the score of each of the ``wanted`` rows among ``rows``; NaN if it is absent."""
-    if not len(rows):
-        return np.full(len(wanted), np.nan, np.float32)
-    is_same = rows == wanted[:, None]
-    at = is_same.argmax(axis=1)
-    return np.where(rows.take(at) == wanted, scores.take(at), np.float32(np.nan))

@@ -128,10 +128,10 @@ class SegmentCounts:
         """Return the decayed likes of these rows of the table, (len(chosen), len(rows))."""
         return self.liked[np.ix_(chosen, rows)] * np.float32(self.decay_at(now))
 
-    def total_at(self, now: float, chosen: Rows) -> NDArray[np.float64]:
-        """Return the decayed likes of all items together, (len(chosen),)."""
-        totals: NDArray[np.float64] = self._totals[chosen] * self.decay_at(now)
-        return totals
+    @property
+    def totals(self) -> NDArray[np.float64]:
+        """The likes of all items together, by segment, before they decay; (0,) for no segments."""
+        return self._totals
 
     def decay_at(self, now: float) -> float:
         """Return what ``liked`` and the totals are multiplied by at ``now``."""

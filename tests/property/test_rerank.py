@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from app.artifacts import DAY
+from app.kernels.rerank import choose_diverse, find_scores, permitted_rows, scale_to_unit
 from app.rerank.exploration import ucb
 from app.rerank.mmr import mmr
 from app.rerank.utility import freshness_bonus
@@ -81,3 +82,54 @@ def test_freshness_falls_by_half_every_half_life(first_seen, now, half_life):
     later = freshness_bonus(now + half_life, first_seen, half_life)
     past = first_seen <= now
     assert np.allclose(later[past], fresh[past] / 2, atol=1e-6)
+
+
+def both(kernel, *arguments):
+    """Return the result of the compiled function, which the plain one computes too."""
+    compiled = kernel(*arguments)
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(compiled, kernel.python(*arguments))
+    return compiled
+
+
+@given(pools(), st.integers(0, 15), st.floats(0, 1))
+def test_each_next_item_is_the_best_of_relevance_less_likeness(items, k, diversity):
+    relevance, vectors = items
+    rows, chosen = np.arange(len(relevance)), []
+    cosines = vectors.astype(np.float64) @ vectors.T
+    for best in both(choose_diverse, relevance, vectors, rows, k, diversity).tolist():
+        nearest = cosines[:, chosen].max(axis=1, initial=0.0) if chosen else 0.0
+        values = (1.0 - diversity) * relevance.astype(np.float64) - diversity * nearest
+        values[chosen] = -np.inf
+        assert values[best] >= values.max() - 1e-6
+        chosen.append(best)
+
+
+@given(st.integers(0, 999), st.integers(0, 20))
+def test_what_may_be_shown_is_available_and_not_excluded(seed, n):
+    random = np.random.default_rng(seed)
+    available, excluded = random.random(20) < 0.7, np.unique(random.integers(0, 20, 6))
+    rows = random.permutation(20)[:n]
+    expected = available[rows] & ~np.isin(rows, excluded)
+    assert both(permitted_rows, rows, available, excluded).tolist() == expected.tolist()
+
+
+some_scores = st.floats(-9, 9, width=32) | st.sampled_from([-np.inf, np.inf])
+
+
+@given(nps.arrays(np.float32, st.integers(0, 9), elements=some_scores))
+def test_relevance_is_0_for_the_lowest_and_1_for_the_highest_score(scores):
+    scaled, finite = both(scale_to_unit, scores), scores[np.isfinite(scores)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+    expected = (np.clip(scores, low, high) - low) / max(float(high - low), 1e-9)
+    np.testing.assert_array_equal(scaled, expected.astype(np.float32))
+
+
+@given(st.integers(0, 999), st.integers(0, 12))
+def test_earlier_scores_are_those_of_the_same_rows(seed, n):
+    random = np.random.default_rng(seed)
+    rows, wanted = random.permutation(20)[:n], random.permutation(20)[:5]
+    scores = random.random(n).astype(np.float32)
+    by_row = dict(zip(rows.tolist(), scores.tolist(), strict=True))
+    expected = [by_row.get(row, np.nan) for row in wanted.tolist()]
+    np.testing.assert_array_equal(both(find_scores, rows, scores, wanted), expected)

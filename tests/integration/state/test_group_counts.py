@@ -82,12 +82,12 @@ async def test_likes_count_for_the_segments_of_their_users(store):
     every = (np.arange(5), np.arange(3))
     expected = [[1, 0, 0], [0.5, 0, 0], [0, 0, 0], [1, 0, 0], [1.5, 1, 0]]
     np.testing.assert_allclose(counts.at(at, *every), expected, rtol=1e-4)
-    np.testing.assert_allclose(counts.total_at(at, np.arange(5)), [1, 0.5, 0, 1, 2.5], rtol=1e-4)
+    np.testing.assert_allclose(counts.totals * counts.decay_at(at), [1, 0.5, 0, 1, 2.5], rtol=1e-4)
     counts.rebase(at + 9.0)
     np.testing.assert_allclose(counts.at(at, *every), expected, rtol=1e-4)
     counts.reset_row(0)
     np.testing.assert_allclose(counts.at(at, *every)[:, 0], 0.0)
-    np.testing.assert_allclose(counts.total_at(at, np.arange(5)), [0, 0, 0, 0, 1], atol=1e-4)
+    np.testing.assert_allclose(counts.totals * counts.decay_at(at), [0, 0, 0, 0, 1], atol=1e-4)
 
 
 async def test_entries_carry_the_attributes_of_which_the_bundle_has_segments(store):

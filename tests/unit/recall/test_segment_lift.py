@@ -94,7 +94,7 @@ def test_an_item_that_all_segments_like_more_is_lifted_for_none():
     like(counters, 5, *[(row, -1) for row in members])
     missing = round(even.mass[-1] * 10) - len(members)
     like(counters, 5, *[(-1, -1)] * missing)
-    assert counters.segments.total_at(AT, np.array([LAST]))[0] == pytest.approx(
+    assert counters.segments.totals[LAST] * counters.segments.decay_at(AT) == pytest.approx(
         10 * even.mass[-1], 1e-3
     )
     for code in range(MODEL.offsets[1]):
