@@ -4,7 +4,7 @@ Every module of ``app`` and ``offline`` may import from here; this module import
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from functools import cached_property
 from math import inf
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -186,6 +186,7 @@ class Request(RequestOptions):
     arrived: float  # seconds, from time.monotonic
     inline: History = NO_HISTORY  # sent by the caller, for sessions and anonymous users
     exclude: Rows = field(default_factory=lambda: NO_ROWS)  # items that the caller excludes
+    candidates: Rows | None = None  # (c,) unique: the items to rank; None: those of recall
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,6 +198,9 @@ class StreamOffsets:
     now: float  # unix seconds; this and the next two verify a rebuilt state
     trials: float
     total: NDArray[np.float64]  # (h,)
+
+
+CANDIDATE_FILTER = "candidates"  # name of the filter that removes all but the caller's candidates
 
 
 class ItemFilter(Protocol):
@@ -228,6 +232,7 @@ class Query(RequestOptions):
     friends: Sequence[str] = ()  # public ids of users
     raw_reply: Sequence[Any] = ()  # reply of the store, see ``History``
     stream_offsets: StreamOffsets | None = None  # position of the counters in the streams
+    candidates: Rows | None = None  # (c,) unique: the caller's; a filter removes all others
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
         """Return whether each row may be recommended, (n,)."""
@@ -238,6 +243,17 @@ class Query(RequestOptions):
         for each in self.filters:
             is_allowed &= each.allows(rows)
         return is_allowed
+
+    def for_recall(self) -> "Query":
+        """Return the query with which channels recall.
+
+        The caller's candidates do not limit it: the rank of a candidate in a channel's list is one
+        among all items, as the rankers have learned it.
+        """
+        if self.candidates is None:
+            return self
+        filters = tuple(each for each in self.filters if each.name != CANDIDATE_FILTER)
+        return replace(self, filters=filters)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

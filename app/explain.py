@@ -83,6 +83,7 @@ FILTER_REASONS = {
     "hidden_by_others": "some user has hidden or blocked it, and it is not known what this one has",
     "rating": "it has a policy flag that this scene forbids",
     "filter": "the filter of the request does not allow it",
+    "candidates": "it is not among the items to rank",
 }
 EXCLUSION_REASONS = {
     "hidden": "the user has hidden it",
@@ -117,6 +118,32 @@ def attribute_exclusions(
         remaining = remaining & ~masks[name]
     masks["seen" if drops_seen else "disliked"] |= remaining
     return masks
+
+
+def explain_forbidden(
+    funnel: Funnel, query: Query, exclusions: RequestedExclusions, rows: Rows
+) -> dict[int, tuple[str, str]]:
+    """Return what removes items that may not be shown: the policy and the reason, by position.
+
+    ``rows`` is (n,). An item counts for the first policy that removes it.
+    """
+    builder, removed = funnel.query_builder, np.zeros(len(rows), np.bool_)
+    settings = builder.settings_for(query.scene)
+    available = builder.models.catalogue.available[rows]
+    by_policy = {"availability": (~available, "it is not available")}
+    for each in query.filters:
+        by_policy[each.name] = (~each.allows(rows), _filter_reason(each.name))
+    for name, mask in attribute_exclusions(query, settings, exclusions, rows).items():
+        by_policy[name] = (mask, EXCLUSION_REASONS[name])
+    reasons: dict[int, tuple[str, str]] = {}
+    for policy, (mask, reason) in by_policy.items():
+        reasons |= dict.fromkeys(np.flatnonzero(mask & ~removed).tolist(), (policy, reason))
+        removed |= mask
+    return reasons
+
+
+def _filter_reason(name: str) -> str:
+    return FILTER_REASONS.get(name, f"the filter {name} does not allow it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +202,7 @@ class MissingItem:
             return Explanation("filter", "it is not available", {"policy": "availability"})
         for each in query.filters:
             if not each.allows(row)[0]:
-                reason = FILTER_REASONS.get(each.name, f"the filter {each.name} does not allow it")
-                return Explanation("filter", reason, {"policy": each.name})
+                return Explanation("filter", _filter_reason(each.name), {"policy": each.name})
         masks = attribute_exclusions(query, builder.settings_for(query.scene), self.exclusions, row)
         name = next(name for name, mask in masks.items() if mask[0])
         return Explanation("filter", EXCLUSION_REASONS[name], {"policy": name})

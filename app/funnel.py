@@ -110,7 +110,9 @@ class Funnel:
             runner.recent = await self._read_history(request.user, runner)
         await runner.begin()
         query = runner.query = self._build_query(request, runner)
-        proposals = runner.proposals = await self._recall(query, runner)
+        proposals = runner.proposals = await self._recall(query.for_recall(), runner)
+        if query.candidates is not None:  # also those that no channel proposes
+            proposals[-1] = self._propose_candidates(query, len(query.candidates))
         return self._rank(query, proposals, runner)
 
     async def _read_history(self, user: str, runner: StageRunner) -> History:
@@ -192,11 +194,15 @@ class Funnel:
         enough = 2 * query.k if query.filters else query.k
         if np.count_nonzero(is_available) < enough:
             limit = max(enough, self.recall_limit)
-            counters = self.query_builder.counters
-            proposals[-1] = fill_from_catalogue(catalogue, counters, query, limit)
+            proposals[-1] = self._propose_candidates(query, limit)
             pool = merge(proposals, query)
             is_available = catalogue.available.take(pool.rows)
         return pool if is_available.all() else pool.take(is_available.nonzero()[0])
+
+    def _propose_candidates(self, query: Query, limit: int) -> Proposal:
+        """Propose the most liked items that are allowed, of the caller's or the whole catalogue."""
+        builder = self.query_builder
+        return fill_from_catalogue(builder.models.catalogue, builder.counters, query, limit)
 
     def _cut(
         self, stage: RankStage, query: Query, pool: Candidates, runner: StageRunner

@@ -27,6 +27,7 @@ from app.api import (
     items,
     onboarding,
     popular,
+    rank,
     recommend,
     similar,
     users,
@@ -53,7 +54,7 @@ from app.state.rate_shares import RateShares
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
 RESOURCES = (
-    *(recommend, popular, explain, events, items, similar, onboarding, users),
+    *(recommend, rank, popular, explain, events, items, similar, onboarding, users),
     *(erasures, health),
 )
 

@@ -131,6 +131,7 @@ class QueryBuilder:
             friends=record.friends or self._friends(user_row),
             raw_reply=recent.raw_reply,
             stream_offsets=self.counters.offsets(),
+            candidates=request.candidates,
             filters=self.filters.build_filters(request, recent) if self.filters else (),
         )
 

@@ -23,7 +23,7 @@ class RoutePath(NamedTuple):
 
 
 SMALL_BODY = 16_384  # bytes; a larger body of events is an import
-FUNNEL_ROUTES = {path: RoutePath(path) for path in ("/recommend", "/explain")}
+FUNNEL_ROUTES = {path: RoutePath(path) for path in ("/recommend", "/rank", "/explain")}
 OVERLOAD = "the service is overloaded; try again later"
 OVERLOADED = error_response(503, OVERLOAD, retry_after=1)
 

@@ -178,7 +178,7 @@ async def _respond(
     if earlier:
         record = replace(record, offset=len(earlier), exclude=(*record.exclude, *earlier))
     if history:
-        record = replace(record, history=_with_times(deployment, history))
+        record = replace(record, history=with_times(deployment, history))
     explain = None
     if options.why:
         explain = partial(explain_missing_item, deployment.bundle, record, options.why)
@@ -226,7 +226,7 @@ def _items_of_earlier_pages(token: str) -> list[str]:
         raise RefusalError(422, str(error), "page_token") from None
 
 
-def _with_times(deployment: Deployment, events: Sequence[InlineEvent]) -> tuple[SentEvent, ...]:
+def with_times(deployment: Deployment, events: Sequence[InlineEvent]) -> tuple[SentEvent, ...]:
     """Return the events with a time each; those without one keep their order."""
     manifest = deployment.bundle.manifest
     event_weights = manifest.event_weights()

@@ -60,7 +60,7 @@ class Degraded(BaseModel):
     outcome: Literal["late", "down", "bug", "short", "untrained"]
 
 
-class AnswerBody(BaseModel):
+class RankedBody(BaseModel):
     """A list of items in the order to show them; diversity may put a lower score first."""
 
     request_id: str
@@ -70,7 +70,6 @@ class AnswerBody(BaseModel):
     items: list[AnswerItem]
     degraded: list[Degraded]
     took_ms: float
-    page_token: str | None = Field(None, description="For the next page; null: no more pages.")
     notes: list[str] | None = Field(
         None,
         description="What may be a mistake, such as a category in `filter` that no item has, or "
@@ -78,6 +77,12 @@ class AnswerBody(BaseModel):
     )
     policies: list[PolicyStep] | None = None
     stages: list[StageReport] | None = None
+
+
+class AnswerBody(RankedBody):
+    """A list of items, and how to get the next page of it."""
+
+    page_token: str | None = Field(None, description="For the next page; null: no more pages.")
     why: ItemExplanation | None = None
 
 

@@ -24,6 +24,7 @@ from app.timestamps import FIRST_UNIX, MAX_TEXT, parse_number, parse_time
 
 MAX_SCENE_LENGTH = 64
 MAX_EXCLUSIONS = 1_000
+MAX_CANDIDATES = 1_000
 SLASH_PLACEHOLDER = "\x80"  # a control character, which no id may hold
 # Examples from the demo's data. /docs fills in `example` and ignores `examples`.
 USER: JsonDict = {"example": "196"}
@@ -181,6 +182,20 @@ class RecommendBody(RecommendOptions):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"k": 10, "history": [{"item_id": "50", "type": "like"}]}]}
     )
+    history: list[InlineEvent] = Field(default_factory=list, max_length=500)
+
+
+class RankBody(ListOptions):
+    """A request to rank items that the caller has chosen."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user_id": "196", "items": ["50", "288"], "k": 10}]}
+    )
+    items: list[EventId] = Field(
+        min_length=1, max_length=MAX_CANDIDATES, description="The items to rank, in any order."
+    )
+    explain: bool = Field(default=False, description="Explain how each item came to be here.")
+    fields: ItemFields = Field(default_factory=list)
     history: list[InlineEvent] = Field(default_factory=list, max_length=500)
 
 

@@ -157,7 +157,11 @@ class AnswerRecord:
             "items_offset": self.items_offset,
             "items_changed": self.items_changed,
             "settings": self.settings,
-            "request": {name: getattr(self.request, name) for name in REQUEST_FIELDS},
+            "request": {
+                name: getattr(self.request, name)
+                for name in REQUEST_FIELDS
+                if name != "candidates" or self.request.candidates  # unknown to earlier releases
+            },
             "items": list(self.items),
             "now": run.now,
             "history_length": run.history_length,
@@ -185,8 +189,9 @@ class AnswerRecord:
 def request_of(entry: LogEntry) -> RequestRecord:
     """Return the request of an entry."""
     fields = entry.head["request"]
+    lists = {name: tuple(fields.get(name, ())) for name in ("exclude", "candidates")}
     history = tuple(map(tuple, fields["history"]))
-    return RequestRecord(**(fields | {"exclude": tuple(fields["exclude"]), "history": history}))
+    return RequestRecord(**(fields | lists | {"history": history}))
 
 
 def offsets_of(entry: LogEntry) -> StreamOffsets:

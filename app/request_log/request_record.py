@@ -26,15 +26,19 @@ class RequestRecord(RequestOptions):
 
     exclude: tuple[str, ...] = ()  # the caller's, then the ``offset`` items of earlier pages
     history: tuple[SentEvent, ...] = ()  # events that the caller sent along
+    candidates: tuple[str, ...] = ()  # the items to rank; empty: those of recall
 
     def to_request(self, bundle: Bundle, arrived: float) -> Request:
         """Return the request in the rows of a bundle; items that it lacks are left out."""
-        excluded = bundle.models.catalogue.ids.rows(self.exclude) if self.exclude else NO_ROWS
+        ids = bundle.models.catalogue.ids
+        excluded = ids.rows(self.exclude) if self.exclude else NO_ROWS
+        candidates = ids.rows(self.candidates) if self.candidates else None
         return Request(
             **self.options(),
             arrived=arrived,
             inline=self._inline(bundle) if self.history else NO_HISTORY,
             exclude=excluded[excluded >= 0],
+            candidates=None if candidates is None else candidates[candidates >= 0],
         )
 
     def exclusions(self, bundle: Bundle) -> RequestedExclusions:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from app.catalogue.attributes import column_kinds
 from app.catalogue.catalogue import Catalogue
-from app.contracts import Blocked, History, ItemFilter, Query, Request, Rows
+from app.contracts import CANDIDATE_FILTER, Blocked, History, ItemFilter, Query, Request, Rows
 from app.expressions.item_filter import ExpressionFilter, parse_filter
 from app.kernels.rerank import permitted_rows
 from app.rerank.policy_settings import PolicySettings
@@ -83,6 +83,17 @@ class FlagFilter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CandidateFilter:
+    """Removes what is not among the items that the caller wants ranked."""
+
+    candidates: Rows  # (c,)
+    name: str = CANDIDATE_FILTER
+
+    def allows(self, rows: Rows) -> NDArray[np.bool_]:
+        return np.isin(rows, self.candidates)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PolicyFilters:
     """The hard filters of every scene. Built with a bundle; holds no request state."""
 
@@ -122,4 +133,6 @@ class PolicyFilters:
         if request.filter:
             test = parse_filter(request.filter, column_kinds(catalogue.attributes))
             filters.append(ExpressionFilter(test, catalogue))
+        if request.candidates is not None:
+            filters.append(CandidateFilter(request.candidates))
         return tuple(filters)

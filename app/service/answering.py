@@ -118,8 +118,12 @@ def write_impressions(impressions: ImpressionWriter, answer: Answer) -> None:
 
 
 def count_drift(answer: Answer) -> None:
-    """Queue the list, to be compared with the drift reference of the bundle."""
-    answer.deployment.drift.add(answer.run.slate)
+    """Queue the list, to be compared with the drift reference of the bundle.
+
+    A list of candidates that the caller chose differs from it for other reasons.
+    """
+    if not answer.record.candidates:
+        answer.deployment.drift.add(answer.run.slate)
 
 
 class AnswerLogger:

@@ -119,6 +119,27 @@ async def test_the_reranker_decides_the_final_order(funnel):
     assert shown(await replace(funnel, reranker=Reverse()).recommend(request("", 3))) == [8, 9, 10]
 
 
+async def test_the_callers_candidates_are_ranked_and_nothing_else(funnel):
+    build = replace(funnel.query_builder, filters=PolicyFilters(MODELS.catalogue))
+    funnel = replace(funnel, query_builder=build)
+    run = await funnel.recommend(request("stranger", 4, candidates=rows(8, 70, 9, 71)))
+    assert sorted(run.merged.rows.tolist()) == [8, 9, 70, 71]  # no channel proposes 70 and 71
+    assert shown(run) == [71, 70, 9, 8]
+    assert run.proposals[0].rows.tolist() == [11, 8, 9]  # recall is that of any request
+    place = run.merged.rows.tolist().index(8)
+    assert run.merged.ranks[place, 0] == 1  # among all that the channel proposes
+
+
+async def test_candidates_stay_the_only_ones_when_the_funnel_fails(funnel):
+    build = replace(funnel.query_builder, filters=PolicyFilters(MODELS.catalogue))
+    funnel = replace(funnel, query_builder=build)
+    wanted = request("stranger", 4, candidates=rows(70, 9))
+    run = funnel.recommend_fallback(wanted, StageRunner(wanted.arrived))
+    assert sorted(shown(run)) == [9, 70]
+    none = await funnel.recommend(request("stranger", 4, candidates=rows()))
+    assert shown(none) == []
+
+
 async def test_a_late_channel_is_left_out_and_named(funnel):
     late = replace(with_channel(funnel, delay=1.0), by=replace(ROOMY, recall=0.1))
     run = await late.recommend(request("", 3))
