@@ -15,7 +15,7 @@ from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.linear import fit_logistic
-from offline.training.rank_table import RankTable, concatenate
+from offline.training.rank_table import RankTable, concatenate, concatenate_weighted
 from offline.training.rankers import RankConfig
 from offline.training.row_collection import build_logged_table, insert_logged_lists
 from tests.unit.rank.test_scorers import FEATURES, LABELS, RANDOM, coarse
@@ -53,6 +53,24 @@ def test_two_fits_of_the_fine_ranker_give_the_same_text():
     one, two = (texts(fit_pointwise_listwise(windows, CONFIG, 3)) for _ in range(2))
     assert one == two
     assert one != texts(fit_pointwise_listwise(windows, CONFIG, 4))
+
+
+def test_boosters_that_share_binned_features_are_those_that_bin_their_own():
+    windows = [table(0), table(1)]
+    config = replace(CONFIG, boosters=2, window_half_life=1.0, held_out=0, rounds=6)
+    whole = concatenate_weighted(windows, 1.0, config.propensity_power)
+    assert whole.weights is not None
+    for part in fit_pointwise_listwise(windows, config, 3).models:
+        for booster in part.boosters:
+            alone = lightgbm.Dataset(
+                *(whole.features, whole.labels),
+                weight=whole.weights,
+                group=whole.groups,
+                init_score=part.base.score(whole.features).astype(np.float64),
+                feature_name=list(column_names(FINE_VIEW)),
+            )
+            again = lightgbm.train(booster.params, alone, booster.num_trees())
+            assert again.model_to_string() == booster.model_to_string()
 
 
 def test_the_fine_ranker_is_fitted_on_all_windows_and_stopped_where_later_ones_say():
