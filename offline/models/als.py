@@ -10,6 +10,7 @@ from app.artifacts import DAY, Factors
 from app.contracts import Count, Matrix, NotNegative, Positive, Scores, Seconds
 from app.cpu import one_thread
 from app.kernels.compiled import kernel, read, write
+from app.kernels.products import row_product
 from offline.data.dataset import Log
 from offline.models.factors import build_factors
 from offline.models.interactions import (
@@ -24,7 +25,7 @@ CONJUGATE_GRADIENT_STEPS = 3  # in each half round; more steps do not raise NDCG
 MAX_REG_SHARE = 0.5  # bound relative to the largest singular value: there, all vectors become 0
 POWER_ITERATIONS = 20  # the largest singular value is then exact to a percent
 INITIAL_LENGTH = 0.1  # length of the random vectors at the start
-BLOCK_ROWS = 1_024  # users or items that a thread solves at a time: their vectors fit its cache
+BLOCK_ROWS = 128  # users or items that a thread solves at a time: their vectors fit its cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,10 @@ def _add_likes(  # noqa: PLR0913, PLR0917 - a loop over arrays
     total = np.empty(others.shape[1], np.float32)
     for row in range(len(rows)):
         total[:] = 0.0
+        vector = rows[row]
         for entry in range(indptr[row], indptr[row + 1]):
             other = others[indices[entry]]
-            factor = np.dot(rows[row], other) * likes[entry]
+            factor = row_product(others, indices[entry], vector) * likes[entry]
             for k in range(len(total)):
                 total[k] += factor * other[k]
         for k in range(len(total)):
