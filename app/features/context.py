@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.artifacts import Models
-from app.contracts import NO_SCORES, Candidates, Matrix, Query, Scores
+from app.contracts import Candidates, Matrix, Query, Scores
 from app.state.counters import PopularityCounters
 
 BLOCK_ITEMS = 65_536  # items whose categories are summed at a time
@@ -63,10 +63,10 @@ class FeatureContext:
     pool: Candidates
 
     @property
-    def spaces(self) -> tuple[tuple[Matrix, Scores], tuple[Matrix, Scores]]:
-        """The item vectors and their lengths: by behaviour, and by content (all of length 1)."""
+    def spaces(self) -> tuple[Matrix, Scores, Matrix]:
+        """The item vectors by behaviour, their lengths, and those by content (of length 1)."""
         factors = self.models.factors
-        return (factors.items, factors.lengths), (self.models.content.items, NO_SCORES)
+        return factors.items, factors.lengths, self.models.content.items
 
 
 @dataclass(frozen=True, slots=True)

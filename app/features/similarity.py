@@ -6,7 +6,7 @@ import numpy as np
 
 from app.contracts import MAX_SESSION_EVENTS, SESSION_LENGTH, Rows
 from app.features.context import Columns, Feature, FeatureContext, FeatureGroup
-from app.kernels.features import mean_cosines, nearness_features, product_features
+from app.kernels.similarity import mean_cosines, nearness_features, product_features
 
 NEAR_EVENTS = 20  # events that a mean is taken over, at most
 SPACES = (("factors", "by behaviour"), ("content", "by attributes and text"))
@@ -14,11 +14,9 @@ SPACES = (("factors", "by behaviour"), ("content", "by attributes and text"))
 
 def user_vector_columns(context: FeatureContext) -> Columns:
     """Similarity of the item to the user's vectors, by behaviour and by content."""
-    rows, vectors, models = context.pool.rows, context.query.vectors, context.models
-    return [
-        product_features(models.factors.items, vectors.factors, rows),
-        product_features(models.content.items, vectors.content, rows),
-    ]
+    items, _, contents = context.spaces
+    vectors, rows = context.query.vectors, context.pool.rows
+    return [product_features(items, vectors.factors, contents, vectors.content, rows)]
 
 
 USER_VECTOR = FeatureGroup(
@@ -44,13 +42,7 @@ def nearness_columns(context: FeatureContext) -> Columns:
     liked = context.query.history.liked(NEAR_EVENTS)
     if not len(liked):
         return [np.nan] * 8
-    rows = context.pool.rows
-    return [
-        nearness_features(items, lengths, rows, liked.rows)
-        if items.shape[1]
-        else np.full((4, len(rows)), np.nan, np.float32)
-        for items, lengths in context.spaces
-    ]
+    return [nearness_features(*context.spaces, context.pool.rows, liked.rows)]
 
 
 def _nearness_features() -> Iterator[Feature]:
@@ -118,8 +110,4 @@ def _mean_nearness(context: FeatureContext, rows: Rows) -> Columns:
     """Compute the mean cosine to the newest of these items; NaN where there are none."""
     if not len(rows):
         return [np.nan] * 2
-    events = rows[:NEAR_EVENTS]
-    return [
-        mean_cosines(items, lengths, context.pool.rows, events) if items.shape[1] else np.nan
-        for items, lengths in context.spaces
-    ]
+    return [mean_cosines(*context.spaces, context.pool.rows, rows[:NEAR_EVENTS])]

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.kernels.compiled import inline, kernel, read, scalar
-from app.kernels.products import add_products, row_product, side_by_side
 
 DAY = 86_400.0  # seconds
 MIN_SHARE = 1e-9  # P(item) of an item without an event when the bundle was made
@@ -238,120 +237,6 @@ def segment_lift(
     for i in range(n):
         lift[i] = log(products[i]) / len(segments)
     return lift
-
-
-@inline
-def products(
-    items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return the products of the rows' vectors with a vector, (n,)."""
-    result = np.empty(len(rows), np.float32)
-    for i in range(len(rows)):
-        result[i] = row_product(items, rows[i], vector)
-    return result
-
-
-@kernel((read("f4", 2), read("f4"), read("i8")))
-def inner_products(
-    items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return the products of the rows' vectors with a vector, (n,).
-
-    Args:
-        items: (catalogue, d)
-        vector: (d,)
-        rows: (n,)
-    """
-    return products(items, vector, rows)
-
-
-@kernel((read("f4", 2), read("f4"), read("i8")))
-def product_features(
-    items: NDArray[np.float32], vector: NDArray[np.float32], rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
-    """Return the z-scores of the products with a vector, (n,).
-
-    Args:
-        items: (catalogue, d)
-        vector: (d,)
-        rows: (n,)
-    """
-    column = products(items, vector, rows)
-    standardise_row(column)
-    return column
-
-
-@kernel((read("f4", 2), read("f4"), read("i8"), read("i8")))
-def mean_cosines(
-    items: NDArray[np.float32],
-    lengths: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    events: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    """Return the mean cosine of each row to the items of the events, (n,).
-
-    Args:
-        items: (catalogue, d)
-        lengths: (catalogue,) of the items' vectors; empty: all are 1.
-        rows: (n,)
-        events: (h,) rows, 1 or more.
-    """
-    size = items.shape[1]
-    mean = np.zeros(size, np.float32)
-    for j in range(len(events)):
-        length = lengths[events[j]] if len(lengths) else np.float32(1.0)
-        for d in range(size):
-            mean[d] += items[events[j], d] / length
-    mean /= np.float32(len(events))
-    column = np.empty(len(rows), np.float32)
-    for i in range(len(rows)):
-        length = lengths[rows[i]] if len(lengths) else np.float32(1.0)
-        column[i] = row_product(items, rows[i], mean) / length
-    return column
-
-
-@kernel((read("f4", 2), read("f4"), read("i8"), read("i8")))
-def nearness_features(
-    items: NDArray[np.float32],
-    lengths: NDArray[np.float32],
-    rows: NDArray[np.int64],
-    events: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    """Return the cosine to the first event, the largest of five and of all, the mean, (4, n).
-
-    Args:
-        items: (catalogue, d)
-        lengths: (catalogue,) of the items' vectors; empty: all are 1.
-        rows: (n,)
-        events: (h,) rows, newest first, 1 or more.
-    """
-    size, n, n_events = items.shape[1], len(rows), len(events)
-    pool = side_by_side(items, rows)
-    near, cosines = np.empty(size, np.float32), np.empty(pool.shape[1], np.float32)
-    of_each = np.ones(pool.shape[1], np.float32)
-    if len(lengths):
-        for i in range(n):
-            of_each[i] = lengths[rows[i]]
-    columns = np.empty((4, n), np.float32)
-    columns[1:3] = np.float32(-2.0)
-    columns[3] = np.float32(0.0)
-    for j in range(n_events):
-        length = lengths[events[j]] if len(lengths) else np.float32(1.0)
-        for d in range(size):
-            near[d] = items[events[j], d] / length
-        cosines[:] = np.float32(0.0)
-        add_products(cosines, pool, near)
-        for i in range(n):
-            cosine = cosines[i] / of_each[i]
-            columns[2, i] = max(columns[2, i], cosine)
-            columns[3, i] += cosine
-            cosines[i] = cosine
-        if j == 0:
-            columns[0] = cosines[:n]
-        if j < 5:  # noqa: PLR2004 - the columns say "last 5"
-            columns[1] = columns[2]
-    columns[3] /= np.float32(n_events)
-    return columns
 
 
 @inline

@@ -23,8 +23,8 @@ from app.contracts import (
     UserVectors,
 )
 from app.cpu import Cpu
-from app.kernels.features import inner_products
 from app.kernels.search import nearest_rows
+from app.kernels.similarity import inner_products
 from app.recall.accumulate import propose
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.contributions import (

@@ -169,8 +169,8 @@ def _incomplete(drafts: list[tuple[str, SlateDraft]]) -> SlateDraft:
 
 def _is_complete(draft: SlateDraft, k: int) -> bool:
     """Return whether the list has k items, exploration last, and no fixed positions."""
-    is_sorted = bool(np.all(draft.slots[:-1] <= draft.slots[1:]))
-    return len(draft.listed) == k and is_sorted and bool(np.all(draft.positions == NO_POSITION))
+    slots, positions = draft.slots.tolist(), draft.positions.tolist()
+    return len(slots) == k and slots == sorted(slots) and set(positions) <= {NO_POSITION}
 
 
 def _select(draft: SlateDraft, context: RerankContext) -> SlateDraft:

@@ -15,7 +15,7 @@ from app.artifacts import Indexes, Models
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.duplicates import groups_of
 from app.contracts import NO_PROPOSAL, Proposal, Query, Rows
-from app.kernels.features import inner_products
+from app.kernels.similarity import inner_products
 from app.recall.accumulate import propose
 from app.recall.merge import merge
 from app.recall.popularity import compute_segment_lift

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from app.kernels import features
-from app.kernels.features import linear_scores, mean_cosines, nearness_features, product_features
+from app.kernels.features import linear_scores
+from app.kernels.similarity import (
+    inner_products,
+    mean_cosines,
+    nearness_features,
+    product_features,
+)
 
 N, SIZE = 30, 11  # items, and dimensions that fill no whole vector of the processor
 
@@ -39,29 +45,31 @@ def test_cosines_are_those_of_the_vectors(seed, n_events):
     events = random.integers(0, N, n_events)
     unit = items / lengths[:, None]
     cosines = unit[rows] @ unit[events].T
-    last, of_five, of_all, mean = both(nearness_features, items, lengths, rows, events)
-    assert last == pytest.approx(cosines[:, 0], abs=1e-5)
-    assert of_five == pytest.approx(cosines[:, :5].max(axis=1, initial=-2), abs=1e-5)
-    assert of_all == pytest.approx(cosines.max(axis=1, initial=-2), abs=1e-5)
-    assert mean == pytest.approx(cosines.mean(axis=1), abs=1e-5)
-    assert both(mean_cosines, items, lengths, rows, events) == pytest.approx(mean, abs=1e-5)
-    none = np.empty(0, np.float32)  # all lengths are 1
-    assert np.array_equal(
-        both(nearness_features, unit, none, rows, events),
-        nearness_features(unit, np.ones(N, np.float32), rows, events),
-    )
+    spaces = (items, lengths, unit, rows, events)
+    columns = both(nearness_features, *spaces)
+    for last, of_five, of_all, mean in (columns[:4], columns[4:]):  # the same in both spaces
+        assert last == pytest.approx(cosines[:, 0], abs=1e-5)
+        assert of_five == pytest.approx(cosines[:, :5].max(axis=1, initial=-2), abs=1e-5)
+        assert of_all == pytest.approx(cosines.max(axis=1, initial=-2), abs=1e-5)
+        assert mean == pytest.approx(cosines.mean(axis=1), abs=1e-5)
+    for mean in both(mean_cosines, *spaces):
+        assert mean == pytest.approx(cosines.mean(axis=1), abs=1e-5)
+    nothing = (items[:, :0], lengths, unit, rows, events)
+    assert np.isnan(both(nearness_features, *nothing)[:4]).all()
+    assert np.isnan(both(mean_cosines, *nothing)[0]).all()
 
 
 @given(st.integers(0, 99))
 def test_products_are_z_scores_and_a_row_has_the_same_bits_in_any_order(seed):
     random, items, _, rows = world(seed)
-    vector = random.standard_normal(SIZE).astype(np.float32)
-    z = both(product_features, items, vector, rows)
-    if len(rows) > 1:
-        products = (items[rows] @ vector).astype(np.float64)
-        assert z == pytest.approx((products - products.mean()) / products.std(), abs=1e-4)
-    constant = product_features(items, np.zeros(SIZE, np.float32), rows)
-    assert not constant.any()
+    one, other = random.standard_normal((2, SIZE)).astype(np.float32)
+    z_scores = both(product_features, items, one, items[:, :-1].copy(), other[:-1], rows)
+    for z, wanted in zip(z_scores, (items[rows] @ one, items[rows, :-1] @ other[:-1]), strict=True):
+        if len(rows) > 1:
+            products = wanted.astype(np.float64)
+            assert z == pytest.approx((products - products.mean()) / products.std(), abs=1e-4)
+    zeros = np.zeros(SIZE, np.float32)
+    assert not product_features(items, zeros, items, zeros, rows).any()
 
 
 @given(st.integers(0, 99), st.integers(0, 40))
@@ -69,7 +77,7 @@ def test_a_product_has_the_same_bits_in_compiled_code(seed, size):
     random = np.random.default_rng(seed)
     items = random.standard_normal((3, size)).astype(np.float32)
     vector, rows = random.standard_normal(size).astype(np.float32), np.array([2, 0])
-    products = both(features.inner_products, items, vector, rows)
+    products = both(inner_products, items, vector, rows)
     assert products == pytest.approx(items[rows] @ vector, abs=1e-4)
 
 
