@@ -125,10 +125,10 @@ class MatrixProducts:
         """Return the list of each product, and that of popularity, by name."""
         since = request.user.since
         fresh = np.unique(since.rows[since.weights > 0])
-        known = np.union1d(past.items[past.weights > 0], fresh)
+        liked = np.union1d(past.items[past.weights > 0], fresh)
         scores = {POPULARITY: self.popularity}
         for name, matrix in self.matrices.items():
-            once = matrix[known].sum(axis=0)
+            once = matrix[liked].sum(axis=0)
             for weight in FRESH_WEIGHTS:
                 more = (weight - 1.0) * matrix[fresh].sum(axis=0)
                 scores[f"{name}, fresh x {weight:.0f}"] = once + more + 1e-9 * self.popularity
