@@ -31,6 +31,7 @@ hypothesis.settings.load_profile("steady")
 
 def pytest_configure(config):
     config.pluginmanager.register(ProjectTracing())
+    gc.disable()  # until the tests are collected, which makes objects but no garbage
 
 
 def pytest_collection_modifyitems(items):
@@ -47,6 +48,7 @@ def pytest_collection_modifyitems(items):
         order[item] = (*SLOW_FOLDERS, folder).index(folder)
     items.sort(key=order.__getitem__)
     gc.freeze()  # half a million objects of modules and tests, which no collection need visit
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
