@@ -186,7 +186,7 @@ class Request(RequestOptions):
     arrived: float  # seconds, from time.monotonic
     inline: History = NO_HISTORY  # sent by the caller, for sessions and anonymous users
     exclude: Rows = field(default_factory=lambda: NO_ROWS)  # items that the caller excludes
-    candidates: Rows | None = None  # (c,) unique: the items to rank; None: those of recall
+    candidates: Rows | None = None  # (c,) ascending, unique: the items to rank; None: of recall
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -232,7 +232,7 @@ class Query(RequestOptions):
     friends: Sequence[str] = ()  # public ids of users
     raw_reply: Sequence[Any] = ()  # reply of the store, see ``History``
     stream_offsets: StreamOffsets | None = None  # position of the counters in the streams
-    candidates: Rows | None = None  # (c,) unique: the caller's; a filter removes all others
+    candidates: Rows | None = None  # (c,) ascending, unique; a filter removes all other items
 
     def allows(self, rows: Rows) -> NDArray[np.bool_]:
         """Return whether each row may be recommended, (n,)."""

@@ -24,12 +24,16 @@ from app.api import (
     events,
     explain,
     health,
+    item_batches,
+    item_search,
     items,
     onboarding,
     popular,
     rank,
     recommend,
     similar,
+    user_batches,
+    user_search,
     users,
 )
 from app.api.access_control import AccessControl, SecurityHeaders, describe_security
@@ -54,7 +58,9 @@ from app.state.rate_shares import RateShares
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
 RESOURCES = (
-    *(recommend, rank, popular, explain, events, items, similar, onboarding, users),
+    *(recommend, rank, popular, explain, events),
+    *(items, item_search, item_batches, similar),
+    *(onboarding, users, user_search, user_batches),
     *(erasures, health),
 )
 

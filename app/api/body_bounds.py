@@ -30,7 +30,9 @@ class BodyBounds:
 EVENTS = BodyBounds(4 * 2**20, 32 * MAX_EVENTS)
 # 1,000 excluded items and 500 events of a history are 3,000 values.
 OTHERS = BodyBounds(2**20, 5_000)
-ROUTE_BOUNDS = {"/events": EVENTS}  # by path; all other routes have OTHERS
+MANY = BodyBounds(8 * 2**20, 64_000)  # 1,000 items or users of 64 fields, tags and attributes
+# By path; all other routes have OTHERS.
+ROUTE_BOUNDS = {"/events": EVENTS, "/items": MANY, "/users": MANY}
 
 
 class BodyLimit:

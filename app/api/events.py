@@ -8,17 +8,10 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from app.api.batch_bodies import RefusedRecord, batch_error, describe_batch, list_refused
 from app.api.endpoint import await_workers, json_response, require_deployment, service_of
 from app.api.errors import RefusalError
-from app.api.event_bodies import (
-    JSON,
-    LINES,
-    BatchCheck,
-    EventIn,
-    batch_error,
-    check_in_slices,
-    parse_body,
-)
+from app.api.event_bodies import BatchCheck, EventIn, check_in_slices, parse_body
 from app.api.schemas import error_bodies
 from app.contracts import StageError
 from app.service.service import Service
@@ -30,19 +23,7 @@ from app.state.user_store import HIDING_EVENTS
 router = APIRouter(tags=["events"])
 ONE = [{"user_id": "196", "item_id": "50", "type": "click"}]
 IN_LINES = '{"user_id": "196", "item_id": "50"}\n{"user_id": "196", "item_id": "181"}\n'
-SCHEMA = EventIn.model_json_schema()
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            JSON: {
-                "schema": {"anyOf": [{"type": "array", "items": SCHEMA}, SCHEMA]},
-                "example": ONE,
-            },
-            LINES: {"schema": {"type": "string"}, "example": IN_LINES},
-        },
-    }
-}
+BODY = describe_batch(EventIn, ONE, IN_LINES)
 ERRORS = error_bodies(
     {
         413: "The body is too large; send fewer events at once.",
@@ -58,14 +39,6 @@ OUTCOMES = {
 }
 
 
-class RefusedEvent(BaseModel):
-    """An event that was not stored, and why; with ``partial=true``."""
-
-    index: int = Field(description="Its position in the body, from 0.")
-    field: str | None
-    message: str
-
-
 class EventsAccepted(BaseModel):
     """The number of events that the store accepted."""
 
@@ -76,7 +49,7 @@ class EventsAccepted(BaseModel):
     out_of_order: int = Field(description="New ones that are older than the user's newest event.")
     late: int = Field(description="New ones from longer ago than `late_seconds`.")
     event_ids: list[str | None] = Field(description="In the order sent; null where refused.")
-    refused: list[RefusedEvent] | None = None
+    refused: list[RefusedRecord] | None = None
 
 
 @router.post(
@@ -101,12 +74,12 @@ async def events(http: Request, *, partial: bool = False) -> Response:
     now = time.time()
     checked = await check_in_slices(batch, deployment.bundle.manifest.event_weights(), now)
     for position, fault in checked.invalid.items():
-        label = _type_label(batch.events[position], fault.reason)
+        label = _type_label(batch.records[position], fault.reason)
         service.metrics.count("events", label, fault.reason)
     if checked.invalid and not (partial and checked.valid):
-        raise batch_error(batch, checked.invalid)
+        raise batch_error(batch, checked.invalid, "event")
     counts = await store_events(service, list(checked.valid.values()), now)
-    return json_response(counts | _list_events(len(batch.events), checked), 202)
+    return json_response(counts | _list_events(len(batch.records), checked), 202)
 
 
 async def store_events(service: Service, new_events: Sequence[Event], now: float) -> dict[str, int]:
@@ -172,10 +145,7 @@ def _list_events(size: int, checked: BatchCheck) -> dict[str, Any]:
     ids = {position: event.event_id for position, event in checked.valid.items()}
     body: dict[str, Any] = {"event_ids": [ids.get(position) for position in range(size)]}
     if checked.invalid:
-        body["refused"] = [
-            {"index": position, "field": fault.field, "message": fault.message}
-            for position, fault in sorted(checked.invalid.items())
-        ]
+        body["refused"] = list_refused(checked.invalid)
     return body
 
 

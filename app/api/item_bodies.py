@@ -1,8 +1,9 @@
 """Items in requests and answers: what a caller may set of an item, and how an item is shown."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +20,8 @@ from app.catalogue.attributes import (
 from app.catalogue.catalogue import MAX_DESCRIPTION_LENGTH, MAX_TITLE_LENGTH, Catalogue
 from app.live_catalogue.live_items import ItemRecord
 from app.service.deployment import Deployment
+
+ItemUpdate: TypeAlias = Callable[[ItemRecord | None], ItemRecord]  # of the stored record
 
 
 class ItemBody(BaseModel):
@@ -66,6 +69,26 @@ class ItemView(BaseModel):
     is_available: bool
     attributes: dict[str, float | str | None] = Field(description="Null: unknown.")
     source: str = Field(description="`bundle`, or `live` for an item that is not in the bundle.")
+
+
+def update_of(deployment: Deployment, item_id: str, body: ItemBody) -> ItemUpdate:
+    """Return the function that sets the fields of a body in an item's record.
+
+    Refuse attributes that the bundle does not have, and values of the wrong kind.
+    """
+    fields = {
+        name: getattr(body, name) for name in body.model_fields_set & ItemBody.model_fields.keys()
+    }
+    attributes = check_attributes(deployment.live_items.base, body.attributes or {})
+
+    def update(before: ItemRecord | None) -> ItemRecord:
+        if before is None or before.is_deleted:
+            before = ItemRecord(item_id, since=time.time())
+        if body.attributes is not None:
+            fields["attributes"] = {**(before.attributes or {}), **attributes}
+        return replace(before, **fields)
+
+    return update
 
 
 def check_attributes(

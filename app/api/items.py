@@ -1,8 +1,8 @@
 """``/items/{id}``: the catalogue, changed while it is served, and counts of all users' actions."""
 
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated
 
 import numpy as np
@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from app.api.endpoint import json_response, require_deployment, service_of
 from app.api.errors import RefusalError
-from app.api.item_bodies import ItemBody, ItemView, check_attributes, render_item
+from app.api.item_bodies import ItemBody, ItemUpdate, ItemView, render_item, update_of
 from app.api.schemas import ITEM, PathId, error_bodies
 from app.artifacts import DAY, HALF_LIVES, Segments
 from app.contracts import StageError
@@ -51,20 +51,36 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     A new item for which no row is free yet is stored, and can be in lists some seconds later.
     With `"is_available": false` it is in no list from then on.
     """
-    service, deployment = items_access(http)
-    fields = body.model_dump(exclude_unset=True)
-    attributes = check_attributes(deployment.live_items.base, body.attributes or {})
+    return await _set_fields(http, item_id, body)
 
-    def update(before: ItemRecord | None) -> ItemRecord:
-        if before is None or before.is_deleted:
-            before = ItemRecord(item_id, since=time.time())
-        if body.attributes is not None:
-            fields["attributes"] = {**(before.attributes or {}), **attributes}
-        item = replace(before, **fields)
+
+@router.patch(
+    "/items/{item_id}",
+    summary="Change an item that exists",
+    response_model=ItemView,
+    responses=ERRORS | UNKNOWN | FULL,
+)
+async def patch_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
+    """Change the fields that the body names, as `PUT` does. An item that does not exist is refused.
+
+    So a misspelt id creates nothing.
+    """
+    service, deployment = items_access(http)
+    require_item(service, deployment, item_id)
+    return await _set_fields(http, item_id, body)
+
+
+async def _set_fields(http: Request, item_id: str, body: ItemBody) -> Response:
+    """Set the fields of an item in every worker, and return the item."""
+    service, deployment = items_access(http)
+    update = update_of(deployment, item_id, body)
+
+    def update_if_it_fits(before: ItemRecord | None) -> ItemRecord:
+        item = update(before)
         _require_row(service, deployment, item)
         return item
 
-    item = await _change(service, item_id, update, "put")
+    item = await _change(service, item_id, update_if_it_fits, "put")
     return json_response(render_item(deployment, item))
 
 
@@ -77,9 +93,7 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
 async def get_item(http: Request, item_id: ItemId) -> Response:
     """Return an item: the bundle's values, and those that callers set."""
     service, deployment = items_access(http)
-    item = find_item(service, deployment, item_id)
-    if item.is_deleted:
-        raise RefusalError(404, f"the item {item_id} was deleted; PUT it to create it again")
+    item = require_item(service, deployment, item_id)
     return json_response(render_item(deployment, item))
 
 
@@ -117,6 +131,14 @@ def find_item(service: Service, deployment: Deployment, item_id: str) -> ItemRec
     return ItemRecord(item_id, since=time.time())
 
 
+def require_item(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
+    """Return the record of an item. Refuse an item that is unknown or deleted."""
+    item = find_item(service, deployment, item_id)
+    if item.is_deleted:
+        raise RefusalError(404, f"the item {item_id} was deleted; PUT it to create it again")
+    return item
+
+
 def _require_row(service: Service, deployment: Deployment, item: ItemRecord) -> None:
     """Refuse an item for which there is no row, or whose record would be one too many."""
     records, limit = service.item_store.items, service.settings.item_limit
@@ -142,17 +164,28 @@ def _require_row(service: Service, deployment: Deployment, item: ItemRecord) -> 
     )
 
 
-async def _change(
-    service: Service, item_id: str, update: Callable[[ItemRecord | None], ItemRecord], change: str
-) -> ItemRecord:
+async def _change(service: Service, item_id: str, update: ItemUpdate, change: str) -> ItemRecord:
     """Store a change. Refuse it unless the store takes it and every worker confirms it."""
-    try:
+    with refused_if_lost(service, change, "the item was not changed"):
         item, position = await service.item_store.change(item_id, update)
         late = await service.item_store.workers.unconfirmed(position, service.confirm_timeout)
+    require_confirmed(service, late, change)
+    return item
+
+
+@contextmanager
+def refused_if_lost(service: Service, change: str, failure: str) -> Iterator[None]:
+    """Refuse, with ``failure``, a change of items that the store did not confirm."""
+    try:
+        yield
     except StageError as error:
         service.metrics.count("item_changes", change, "lost")
-        raise RefusalError(503, f"the item was not changed: {error}", retry_after=1) from error
-    service.metrics.count("item_changes", change, "unconfirmed" if late else "accepted")
+        raise RefusalError(503, f"{failure}: {error}", retry_after=1) from error
+
+
+def require_confirmed(service: Service, late: Sequence[str], change: str, n: int = 1) -> None:
+    """Count ``n`` changes. Refuse if some workers, ``late``, have not confirmed them."""
+    service.metrics.count("item_changes", change, "unconfirmed" if late else "accepted", n=n)
     if late:
         raise RefusalError(
             503,
@@ -160,7 +193,6 @@ async def _change(
             f"within {service.confirm_timeout:g} s and may still answer as before: ask again",
             retry_after=1,
         )
-    return item
 
 
 class ItemSceneCounts(BaseModel):

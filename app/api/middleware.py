@@ -145,10 +145,10 @@ class _Flight:
 
 
 def is_import(scope: Scope) -> bool:
-    """Return whether a request writes many events, or an item, of which there may be many."""
+    """Return whether a request writes many events, items or users, or one item of many."""
     if scope["method"] == "PUT":
         return str(scope["path"]).startswith("/items/")
-    if scope["method"] != "POST" or scope["path"] != "/events":
+    if scope["method"] != "POST" or scope["path"] not in {"/events", "/items", "/users"}:
         return False
     sizes = [value for name, value in scope["headers"] if name == b"content-length"]
     return not sizes or not sizes[0].isdigit() or int(sizes[0]) > SMALL_BODY

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.api.endpoint import describe_parameters, read_query_string
 from app.api.errors import RefusalError
 from app.api.item_lists import ItemListBody, ItemListResult, build_query, item_list_response
-from app.api.items import ERRORS, UNKNOWN, ItemId, find_item, items_access
+from app.api.items import ERRORS, UNKNOWN, ItemId, items_access, require_item
 from app.api.list_options import require_valid_options
 from app.api.schemas import ItemListQuery
 from app.artifacts import Models
@@ -115,9 +115,7 @@ def _find_row(http: Request, item_id: str, options: ItemListQuery) -> tuple[Depl
     """Return the bundle in service and the row of an item. Refuse wrong options, unknown items."""
     service, deployment = items_access(http)
     require_valid_options(service, deployment, options, options.fields)
-    item = find_item(service, deployment, item_id)
-    if item.is_deleted:
-        raise RefusalError(404, f"the item {item_id} was deleted; PUT it to create it again")
+    require_item(service, deployment, item_id)
     row = deployment.bundle.models.catalogue.ids.row(item_id)
     if row < 0:
         raise RefusalError(503, f"the item {item_id} waits for a spare row", retry_after=1)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,6 +26,8 @@ from app.state.user_store import (
     MAX_ATTRIBUTES,
     MAX_BLOCKED,
     MAX_FRIENDS,
+    AttributeCountError,
+    merge_attributes,
     read_blocked,
     read_user_data,
     write_attributes,
@@ -51,6 +53,17 @@ class UserAttributesBody(BaseModel):
     attributes: dict[FieldName, ScalarValue] = Field(max_length=MAX_ATTRIBUTES)
 
 
+class UserChangesBody(BaseModel):
+    """Some attributes of a user; the others stay."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"attributes": {"age": 25}}]}
+    )
+    attributes: dict[FieldName, ScalarValue | None] = Field(
+        max_length=MAX_ATTRIBUTES, description="Null removes an attribute."
+    )
+
+
 class FriendsBody(BaseModel):
     """All friends of a user from now on, or whom the user follows."""
 
@@ -68,13 +81,37 @@ async def put_user(http: Request, user_id: UserPathId, body: UserAttributesBody)
     names. Attributes set here replace those of the training data.
     """
     service = service_of(http)
-    attributes = {name: _to_text(value) for name, value in body.attributes.items()}
-    builder, record = _user_access(service, attributes)
+    attributes = {name: to_text(value) for name, value in body.attributes.items()}
+    require_deployment(service)
     prefix = service.settings.key_prefix
     await await_store(write_attributes(service.writer, prefix, user_id, attributes))
+    return json_response(describe_user(service, user_id, attributes))
+
+
+def describe_user(service: Service, user_id: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """Return a user's attributes and the segments that they lead to."""
+    builder, record = _user_access(service, attributes)
     codes = builder.segments(builder.models.users.ids.row(user_id), record)
     segments = segment_labels(builder.models.segments, codes)
-    return json_response({"user_id": user_id, "attributes": attributes, "segments": segments})
+    return {"user_id": user_id, "attributes": attributes, "segments": segments}
+
+
+@router.patch(
+    "/users/{user_id}", summary="Change some of a user's attributes", responses=NOT_STORED
+)
+async def patch_user(http: Request, user_id: UserPathId, body: UserChangesBody) -> Response:
+    """Set the attributes that the body names, and keep the others. Null removes one."""
+    service = service_of(http)
+    require_deployment(service)
+    changes = {
+        name: None if value is None else to_text(value) for name, value in body.attributes.items()
+    }
+    prefix = service.settings.key_prefix
+    try:
+        attributes = await await_store(merge_attributes(service.writer, prefix, user_id, changes))
+    except AttributeCountError as error:
+        raise RefusalError(422, str(error), "attributes") from None
+    return json_response(describe_user(service, user_id, attributes))
 
 
 @router.put("/users/{user_id}/friends", summary="Set a user's friends", responses=NOT_STORED)
@@ -122,7 +159,7 @@ async def get_user(
     )
 
 
-def _to_text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
+def to_text(value: str | float | bool) -> str:  # noqa: FBT001 - as JSON has it
     """Write a value as a data file has it."""
     if isinstance(value, bool):
         return str(value).lower()

@@ -9,7 +9,7 @@ Stored names: the hash is ``{prefix}:{items}:told``, the stream ``{prefix}:{item
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
@@ -127,6 +127,38 @@ class ItemStore:
             if position:
                 return item, position
         raise StageError(f"others are changing the item {item_id}; send it again")
+
+    async def change_many(
+        self, changes: Mapping[str, Callable[[ItemRecord | None], ItemRecord]]
+    ) -> tuple[list[ItemRecord], bytes]:
+        """Store the changes of several items, by id, as ``change`` does, in few round trips.
+
+        Returns:
+            The new records, and the position of the last change in the stream.
+
+        Raises:
+            StageError: the store did not confirm all of them. Some may be stored.
+        """
+        keys, ids = (2, self._items_key, self._log_key), list(changes)
+        stored = await self._store.command("HMGET", self._items_key, *ids)
+        old = dict(zip(ids, stored, strict=True))
+        records = {
+            item_id: self._count_change(item_id, decode_item(text) if text else None, changed)
+            for (item_id, changed), text in zip(changes.items(), stored, strict=True)
+        }
+        commands: list[tuple[CommandPart, ...]] = [
+            (
+                *("EVAL", COMPARE_AND_SET, *keys, item_id, old[item_id] or b""),
+                *(orjson.dumps(asdict(item)), MAX_LOG_ENTRIES),
+            )
+            for item_id, item in records.items()
+        ]
+        positions = await self._store.pipeline("items", commands)
+        last = next((position for position in reversed(positions) if position), b"")
+        for item_id, position in zip(ids, positions, strict=True):
+            if not position:  # another caller has changed the item meanwhile
+                records[item_id], last = await self.change(item_id, changes[item_id])
+        return list(records.values()), bytes(last)
 
     async def run(self) -> None:
         """Follow the changes until cancelled; failures of the server are logged and retried."""

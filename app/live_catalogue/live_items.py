@@ -91,9 +91,14 @@ class LiveItems:
             return self.spare_count
         return max(self.spare_count, min(4 * taken, maximum))
 
-    def will_fit(self, maximum: int) -> bool:
-        """Return whether a further item gets a row when there are ``maximum`` spare rows."""
-        return self._taken_count < maximum
+    def will_fit(self, maximum: int, n: int = 1) -> bool:
+        """Return whether ``n`` further items get rows when there are ``maximum`` spare rows."""
+        return self._taken_count + n <= maximum
+
+    @property
+    def free_count(self) -> int:
+        """The number of rows that are free, or will soon be."""
+        return len(self._free) + len(self._resting)
 
     @property
     def _taken_count(self) -> int:

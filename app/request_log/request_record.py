@@ -38,7 +38,7 @@ class RequestRecord(RequestOptions):
             arrived=arrived,
             inline=self._inline(bundle) if self.history else NO_HISTORY,
             exclude=excluded[excluded >= 0],
-            candidates=None if candidates is None else candidates[candidates >= 0],
+            candidates=None if candidates is None else np.unique(candidates[candidates >= 0]),
         )
 
     def exclusions(self, bundle: Bundle) -> RequestedExclusions:

@@ -6,16 +6,17 @@ be shown is announced to all workers; see ``app.state.shared_exclusions``.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
-from app.contracts import NOTHING_BLOCKED, Blocked
+from app.contracts import NOTHING_BLOCKED, Blocked, StageError
 from app.state.event_codec import decode_history
 from app.state.store import CommandPart, Store
 
@@ -23,6 +24,13 @@ MAX_STORED_EVENTS = 500  # newest events that are kept of each user
 MAX_FRIENDS = 500
 MAX_ATTRIBUTES = 50
 MAX_BLOCKED = 1_000  # items, providers and categories together
+MAX_TRIES = 10  # attempts to change attributes while others change those of the same user
+# KEYS: of a value. ARGV: the expected value ("": none), the new one ("": none).
+SWAP_VALUE = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+return 1
+"""
 MAX_HIDDEN = 1_000  # newest hidden and restored items that are kept of each user
 RECENTLY_SHOWN_TTL = 30 * 86_400  # seconds after the last list that a user was shown
 MAX_ANNOUNCED = 10_000  # changes in the stream, about; a worker that missed more forgets all users
@@ -30,6 +38,10 @@ MAX_ANNOUNCED = 10_000  # changes in the stream, about; a worker that missed mor
 # the digest of an erased user.
 ITEM, PROVIDER, CATEGORY, ERASED_USER = b"i", b"p", b"c", b"e"
 HIDING_EVENTS = {"hide": "h", "unhide": "u"}  # event type: first letter of the stored member
+
+
+class AttributeCountError(ValueError):
+    """More attributes than a user can have."""
 
 
 @lru_cache(16)  # a request asks for some keys of one user
@@ -57,6 +69,9 @@ blocked_key = _key_of("b")  # what the user has blocked: a JSON array of three a
 hidden_key = _key_of("x")  # items that the user hid or restored: a sorted set by timestamp
 recently_shown_key = _key_of("s")  # items that the user was shown lately: a list, newest first
 restored_key = _key_of("k")  # generation of the store into which the user's lost data was restored
+
+
+LISTED_PARTS = "hafbx"  # a user is listed by the first of these parts that the store has
 
 
 def erased_key(prefix: str, user: str) -> str:
@@ -186,6 +201,81 @@ async def write_attributes(
     """Replace the user's attributes."""
     key = attributes_key(prefix, user)
     await _write(store, key, orjson.dumps(dict(attributes)) if attributes else None)
+
+
+async def write_attributes_of_many(
+    store: Store, prefix: str, attributes: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Replace the attributes of several users, by id, in one round trip.
+
+    Raises:
+        StageError: the store did not confirm all of them. Some may be stored.
+    """
+    commands: list[tuple[CommandPart, ...]] = []
+    for user, of_user in attributes.items():
+        key = attributes_key(prefix, user)
+        commands.append(("SET", key, orjson.dumps(dict(of_user))) if of_user else ("DEL", key))
+    await store.pipeline("attributes", commands)
+
+
+async def merge_attributes(
+    store: Store, prefix: str, user: str, changes: Mapping[str, str | None]
+) -> dict[str, str]:
+    """Change some attributes of a user; None removes one. No concurrent change is lost.
+
+    Returns:
+        All attributes of the user.
+
+    Raises:
+        AttributeCountError: there would be too many; nothing is changed.
+        StageError: the store did not confirm it, or others kept changing the user.
+    """
+    key = attributes_key(prefix, user)
+    for _ in range(MAX_TRIES):
+        stored = await store.command("GET", key)
+        merged = {**decode_attributes(stored), **changes}
+        attributes = {name: value for name, value in merged.items() if value is not None}
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise AttributeCountError(
+                f"the user would have {len(attributes)} attributes, at most {MAX_ATTRIBUTES} are "
+                "allowed: set some to null"
+            )
+        new = orjson.dumps(attributes) if attributes else b""
+        if await store.command("EVAL", SWAP_VALUE, 1, key, stored or b"", new):
+            return attributes
+    raise StageError(f"others are changing the user {user}; send it again")
+
+
+async def find_users(
+    store: Store, prefix: str, start: str, cursor: int, count: int
+) -> tuple[list[str], int]:
+    """Return some users of whom the store has data and whose ids begin with ``start``.
+
+    Each user is in one answer alone, unless their data changes meanwhile.
+
+    Args:
+        store: of the users.
+        prefix: of all keys.
+        start: of the ids.
+        cursor: of the answer before; 0 at first.
+        count: how many keys the store looks at, about.
+
+    Returns:
+        The users, and the cursor of the next answer; 0: there are no more.
+    """
+    stem = f"{prefix}:u:{{"
+    escaped = re.sub(r"([*?\[\]\\^-])", r"\\\1", stem + quote(start, safe=""))
+    cursor_after, keys = await store.command("SCAN", cursor, "MATCH", f"{escaped}*", "COUNT", count)
+    names = (key.decode()[len(stem) :].rpartition("}:") for key in keys)
+    listed = [(unquote(user), part) for user, _, part in names if part in LISTED_PARTS]
+    earlier: list[tuple[CommandPart, ...]] = [
+        ("EXISTS", *(user_key(prefix, user, each) for each in LISTED_PARTS[: at + 1]))
+        for user, part in listed
+        for at in [LISTED_PARTS.index(part)]
+    ]
+    counts = await store.pipeline("users", earlier)
+    firsts = [user for (user, _), n in zip(listed, counts, strict=True) if n == 1]
+    return sorted(set(firsts)), int(cursor_after)
 
 
 async def write_friends(store: Store, prefix: str, user: str, friends: Sequence[str]) -> None:

@@ -8,8 +8,9 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.api.batch_bodies import JSON, LINES
 from app.api.errors import RefusalError
-from app.api.event_bodies import JSON, LINES, check_events, parse_body
+from app.api.event_bodies import check_events, parse_body
 from app.api.paging import PageTokenError, decode_page_token, encode_page_token
 from app.event_weights import EventWeights
 from app.kernels.json_scan import DEEPEST, STATE_SIZE, VALUES, scan_json
@@ -70,7 +71,7 @@ def test_any_bytes_are_events_or_are_refused(body, media_type):
     except RefusalError:
         return
     checked = check_events(batch, EventWeights(), NOW)
-    assert sorted([*checked.valid, *checked.invalid]) == list(range(len(batch.events)))
+    assert sorted([*checked.valid, *checked.invalid]) == list(range(len(batch.records)))
 
 
 @given(st.lists(event_like | json_values, min_size=1, max_size=5))

@@ -2,15 +2,20 @@
 
 from uuid import uuid4
 
+import orjson
 import pytest
 import redis
 
+from app.api.batch_bodies import LINES
 from app.bundle.bundle import find_current_bundle
 from app.service.service import CONFIRM_TIMEOUT
 from offline.publish.versions import point_to
 from tests.integration.api.test_item_lists import ids, items_of
+from tests.integration.api.test_recommend import is_refused
 from tests.integration.test_service import another_version, serving
 from tests.serving import hosted, leisurely, until
+
+NDJSON = {"Content-Type": LINES}
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +181,9 @@ def narrow(trained, redis_url):
 
 def test_more_new_items_than_spare_rows_are_refused_and_counted(narrow):
     shop = narrow
+    together = shop.client.post("/items", json=[{"item_id": f"full-{n}"} for n in range(5)])
+    assert "max_spare_items (4)" in is_refused(together, 507, None)
+    assert ids(items_of(shop, "/items", prefix="full-")) == []
     for n in range(4):
         assert shop.client.put(f"/items/full-{n}", json={}).is_success
     answer = shop.client.put("/items/full-4", json={})
@@ -184,7 +192,7 @@ def test_more_new_items_than_spare_rows_are_refused_and_counted(narrow):
     assert "raise max_spare_items" in answer.json()["error"]["message"]
     assert shop.client.put("/items/full-3", json={"title": "Still"}).is_success
     text = shop.client.get("/metrics").text
-    assert 'recfunnel_item_changes_total{change="put",outcome="full"} 1.0' in text
+    assert 'recfunnel_item_changes_total{change="put",outcome="full"} 6.0' in text
     assert shop.client.delete("/items/full-0").is_success
     until(lambda: shop.client.put("/items/full-4", json={}).is_success)  # the row rests first
 
@@ -300,3 +308,77 @@ def test_what_is_liked_now_is_popular_and_trending_within_a_second(shop):
     shop.tell(*({"user_id": user, "item_id": last["item_id"], "type": "like"} for user in users))
     for path in ("/popular", "/trending"):
         assert ids(items_of(shop, path, k=1)) == [last["item_id"]]
+
+
+def test_many_items_are_put_at_once_and_every_later_list_can_have_them(shop):
+    items = [{"item_id": f"many-{n}", "title": f"Many {n}", "released": 1990 + n} for n in range(9)]
+    lines = b"\n".join(map(orjson.dumps, items[4:]))
+    assert shop.client.post("/items", json=items[:4]).json() == {"stored": 4}
+    assert shop.client.post("/items", content=lines, headers=NDJSON).json() == {"stored": 5}
+    assert shop.client.get("/items/many-7").json()["released"] == 1997.0
+    assert "many-3" in listed(shop, "u4", filter='item_id == "many-3"')
+    changed = shop.client.post("/items", json={"item_id": "many-7", "categories": ["war"]})
+    assert changed.json() == {"stored": 1}
+    assert shop.client.get("/items/many-7").json()["released"] == 1997.0
+    for item in items:
+        shop.client.delete(f"/items/{item['item_id']}")
+
+
+def test_one_wrong_item_keeps_all_from_being_stored_unless_the_others_are_wanted(shop):
+    items = [
+        {"item_id": "wrong-1", "title": "Good"},
+        {"item_id": "wrong-2", "titel": "Bad"},
+        {"item_id": "wrong-1"},
+        {"item_id": "wrong-3", "attributes": {"prize": 1}},
+        {"title": "nameless"},
+        "no object",
+    ]
+    message = is_refused(shop.client.post("/items", json=items), 422, "1.titel")
+    assert "did you mean title?" in message
+    assert "(and 4 other items are wrong)" in message
+    assert shop.client.get("/items/wrong-1").status_code == 404
+    lines = b"\n".join(map(orjson.dumps, items))
+    answer = shop.client.post("/items", content=lines, headers=NDJSON)
+    assert is_refused(answer, 422, "1.titel").startswith("line 2: ")
+    answer = shop.client.post("/items", json=items, params={"partial": True}).json()
+    assert answer["stored"] == 1
+    assert [refused["index"] for refused in answer["refused"]] == [1, 2, 3, 4, 5]
+    assert "twice" in answer["refused"][1]["message"]
+    assert shop.client.delete("/items/wrong-1").is_success
+
+
+def test_a_patch_changes_an_item_and_creates_none(shop, new):
+    patched = shop.client.patch(f"/items/{new}", json={"released": 2001})
+    assert patched.json()["released"] == 2001.0
+    assert patched.json()["title"] == "Night of Love"
+    assert shop.client.patch("/items/nobody", json={"released": 2001}).status_code == 404
+    assert shop.client.get("/items/nobody").status_code == 404
+
+
+def test_items_are_found_by_id_title_and_filter_page_by_page(shop, new):
+    page = shop.client.get("/items", params={"prefix": new, "fields": "year,category"}).json()
+    assert page == {
+        "items": [
+            {
+                "item_id": new,
+                "title": "Night of Love",
+                "is_available": True,
+                "source": "live",
+                "fields": {"year": 1997.0, "category": ["action", "long"]},
+            }
+        ],
+        "cursor": None,
+    }
+    names, cursor = [], ""
+    while cursor is not None:
+        params = {"title": "love night", "limit": 2, "cursor": cursor}
+        page = shop.client.get("/items", params=params).json()
+        names += ids(page)
+        cursor = page["cursor"]
+    assert new in names
+    assert names == sorted(set(names))
+    assert items_of(shop, "/items", filter='category == "war"', limit=200)["items"]
+    shop.client.delete(f"/items/{new}")
+    assert ids(items_of(shop, "/items", prefix=new)) == []
+    answer = shop.client.get("/items", params={"filter": "yeer > 1"})
+    assert "yeer" in is_refused(answer, 422, "filter")

@@ -314,3 +314,61 @@ def test_invalid_onboarding_answers_are_refused(api, picks, message):
 def test_the_number_of_onboarding_items_is_limited(api):
     assert api.client.get("/onboarding", params={"n": 25}).status_code == 422
     assert len(api.client.get("/onboarding").json()["items"]) == 16
+
+
+def test_the_attributes_of_many_users_are_set_at_once(api):
+    names = [stranger() for _ in range(3)]
+    users = [{"user_id": name, "attributes": {"age": 20 + n}} for n, name in enumerate(names)]
+    assert api.client.post("/users", json=users).json() == {"stored": 3}
+    assert [known(api, name)["attributes"] for name in names] == [
+        {"age": "20"},
+        {"age": "21"},
+        {"age": "22"},
+    ]
+    wrong = [{"user_id": names[0], "attributes": {"age": 50}}, {"user_id": names[1]}]
+    assert "Field required" in is_refused(
+        api.client.post("/users", json=wrong), 422, "1.attributes"
+    )
+    assert known(api, names[0])["attributes"] == {"age": "20"}
+    answer = api.client.post("/users", json=wrong, params={"partial": True}).json()
+    assert answer["stored"] == 1
+    assert answer["refused"] == [{"index": 1, "field": "attributes", "message": "Field required"}]
+    assert known(api, names[0])["attributes"] == {"age": "50"}
+
+
+def test_a_patch_changes_the_attributes_that_it_names(api):
+    user = stranger()
+
+    def patch(attributes):
+        return api.client.patch(f"/users/{user}", json={"attributes": attributes})
+
+    assert patch({"age": 24, "plan": "free"}).json()["attributes"] == {"age": "24", "plan": "free"}
+    assert patch({"age": None, "plan": "paid"}).json()["attributes"] == {"plan": "paid"}
+    assert known(api, user)["attributes"] == {"plan": "paid"}
+    many = {f"a{n}": n for n in range(50)}
+    assert "51 attributes" in is_refused(patch(many), 422, "attributes")
+    assert known(api, user)["attributes"] == {"plan": "paid"}
+
+
+def test_users_are_found_by_the_beginning_of_their_ids_and_erased_ones_are_not(api):
+    start = f"find*{uuid4().hex[:8]}/"
+    mine = [f"{start}{n}" for n in range(3)]
+    api.client.put(f"/users/{quote(mine[0], safe='')}", json={"attributes": {"age": 30}})
+    post(api, event(mine[0]), event(mine[1]), event(mine[2]))
+    assert erase(api.client, quote(mine[2], safe=""))
+
+    def every(prefix, limit=200):
+        users, cursor = [], ""
+        while cursor is not None:
+            params = {"prefix": prefix, "limit": limit, "cursor": cursor}
+            page = api.client.get("/users", params=params).json()
+            users += [(user["user_id"], user["source"]) for user in page["users"]]
+            cursor = page["cursor"]
+        return users
+
+    assert sorted(every(start)) == [(mine[0], "live"), (mine[1], "live")]
+    bundle = [user for user, source in every("u1", limit=7) if source == "bundle"]
+    assert bundle == sorted(bundle)
+    assert {"u1", "u10", "u149"} <= set(bundle)
+    answer = api.client.get("/users", params={"cursor": "sx"})
+    assert "cursor" in is_refused(answer, 422, "cursor")

@@ -5,9 +5,10 @@ from fastapi import FastAPI, HTTPException, Request
 from pydantic import BaseModel, ConfigDict
 
 from app.api import errors
+from app.api.batch_bodies import Batch
 from app.api.endpoint import read_query_string
 from app.api.errors import RefusalError, error_response
-from app.api.event_bodies import EventBatch, check_events
+from app.api.event_bodies import check_events
 from app.event_weights import EventWeights
 
 
@@ -82,7 +83,7 @@ async def test_one_fault_needs_no_list():
 
 
 def test_all_faults_of_an_event_are_in_one_message():
-    batch = EventBatch([{"user_id": "u", "itm_id": "i", "value": "much"}])
+    batch = Batch([{"user_id": "u", "itm_id": "i", "value": "much"}])
     fault = check_events(batch, EventWeights(), 0.0).invalid[0]
     assert "value: " in fault.message
     assert "there is no itm_id: did you mean item_id?" in fault.message
