@@ -54,7 +54,7 @@ class Kernel(Generic[P, R]):
     def __init__(self, function: Callable[P, R], signatures: tuple[tuple[Any, ...], ...]) -> None:
         self.python = function  # what is compiled, as plain Python
         self._signatures = signatures
-        self._dispatcher = inline(function)
+        self._dispatcher = _with_cache(function)
         self._is_compiled = False
         self._lock = Lock()  # threads may call it for the first time at once
 
@@ -106,8 +106,31 @@ def kernel(*signatures: tuple[Any, ...]) -> Callable[[Callable[P, R]], Kernel[P,
     return declare
 
 
+class Inline(Generic[P, R]):
+    """A function that is compiled into the kernels that call it. Python calls it as it is.
+
+    It has no cache of its own: processes that compile at once would overwrite its versions for
+    different types.
+    """
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.python = function
+        self._dispatcher: Any = numba.njit(function, nogil=True, error_model="numpy")
+        if hasattr(self._dispatcher, "_numba_type_"):  # Numba looks for it; not where it is off
+            self._numba_type_ = self._dispatcher._numba_type_
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function in Python."""
+        return self.python(*args, **kwargs)
+
+
 def inline(function: Callable[P, R]) -> Any:
-    """Declare a function that only kernels call. It is compiled into them."""
+    """Declare a function that only kernels call."""
+    return Inline(function)
+
+
+def _with_cache(function: Callable[P, R]) -> Any:
+    """Prepare to compile a function. The compiled code is kept for the next process."""
     try:
         return numba.njit(function, cache=True, nogil=True, error_model="numpy")
     except RuntimeError as error:  # no folder for the cache can be written
