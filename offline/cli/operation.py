@@ -94,6 +94,44 @@ def accept_loss_command(out: Out = None) -> None:
 
 
 @app.command()
+def batch(  # noqa: PLR0913, PLR0917 - one for each option
+    users: Annotated[
+        str,
+        typer.Option(
+            help="all, or a file: one id a line, or CSV or Parquet with the column user_id."
+        ),
+    ],
+    to: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],
+    out: Out = None,
+    k: Annotated[int, typer.Option(help="Items of each list.", min=1)] = 10,
+    scene: Annotated[str, typer.Option(help="Where the lists are shown.")] = "home",
+    filter_: Annotated[
+        str, typer.Option("--filter", help="Over the items, as in GET /recommend.")
+    ] = "",
+    fields: Annotated[
+        str, typer.Option(help="Attributes of the items in the file: category,year.")
+    ] = "",
+    processes: Annotated[
+        int | None, typer.Option(help="Processes. Default: one for each core.", min=1)
+    ] = None,
+    *,
+    explore: Annotated[bool, typer.Option(help="Allow the exploration slots.")] = False,
+) -> None:
+    """Write the lists of all or of some users to a file, such as for e-mails.
+
+    The lists are those that the service would give now. They do not count as shown.
+    """
+    with errors_as_sentences():
+        from offline.batch.batch_lists import BatchOptions  # noqa: PLC0415 - slow to import
+        from offline.batch.processes import count_cores  # noqa: PLC0415 - slow to import
+        from offline.commands.batch import batch as run  # noqa: PLC0415 - slow to import
+
+        names = tuple(dict.fromkeys(name.strip() for name in fields.split(",") if name.strip()))
+        options = BatchOptions(k, scene, filter_, names, explore)
+        run(settings(out=out), users, options, to, processes or count_cores())
+
+
+@app.command()
 def replay(
     request_id: Annotated[
         str | None, typer.Argument(help="The id of a logged request. Default: all of them.")

@@ -59,6 +59,7 @@ def taken():
         (("train",), ("--force", "--margin", "--keep")),
         (("rollback",), ("--out", "--to")),
         (("bundles",), ("--out",)),
+        (("batch",), ("--users", "--to", "--k", "--filter", "--fields", "--processes")),
         (("report",), ("--out", "--compare", "--data")),
         (("demo",), ("--out", "--port", "--data", "--user")),
         (("doctor",), ("--schema", "--bad")),

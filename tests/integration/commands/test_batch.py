@@ -1,0 +1,108 @@
+"""``recfunnel batch``: the lists of many users in a file, the same as those of the service."""
+
+import time
+from uuid import uuid4
+
+import orjson
+import polars as pl
+import pytest
+import redis
+
+from app.contracts import StageError
+from app.state.user_store import erased_key, lost_key
+from offline.batch.batch_lists import BatchFunnel, BatchOptions
+from offline.commands.batch import batch, read_users
+from offline.data.errors import DataError
+from tests.serving import leisurely
+
+
+@pytest.fixture
+def settings(trained, redis_url):
+    return leisurely(out=trained, redis_url=redis_url)
+
+
+def service_lists(api, users, **options):
+    answers = {user: api.recommend(user, explore=False, **options) for user in users}
+    return {
+        user: [(item["item_id"], item["score"]) for item in answer["items"]]
+        for user, answer in answers.items()
+    }
+
+
+def test_several_processes_write_the_lists_that_the_service_gives(api, tmp_path, capsys):
+    liked, newcomer = f"u-{uuid4().hex}", f"u-{uuid4().hex}"
+    api.tell({"user_id": liked, "item_id": "i5", "type": "like"})
+    api.client.put(f"/users/{liked}/blocked", json={"items": ["i10"]})
+    users = [liked, newcomer, *(f"u{n}" for n in range(150)), *(f"new-{n}" for n in range(60))]
+    file, to = tmp_path / "users.txt", tmp_path / "lists.jsonl"
+    file.write_text("\n".join(users))
+    expected = service_lists(api, [liked, newcomer, "u0", "u77", "new-5"], k=5)
+    batch(api.service.settings, str(file), BatchOptions(k=5), to, processes=2)
+    lines = [orjson.loads(line) for line in to.read_bytes().splitlines()]
+    assert [line["user_id"] for line in lines] == users
+    lists = {
+        line["user_id"]: [(item["item_id"], item["score"]) for item in line["items"]]
+        for line in lines
+    }
+    assert {user: lists[user] for user in expected} == expected
+    assert not any("degraded" in line for line in lines)
+    assert "212 lists of 5" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_parquet_has_a_row_an_item_with_its_fields(settings, tmp_path, capsys):
+    file, to = tmp_path / "users.csv", tmp_path / "lists.parquet"
+    pl.DataFrame({"user_id": ["u3", "nobody", "u3"], "mail": ["a", "b", "a"]}).write_csv(file)
+    options = BatchOptions(k=200, filter='category == "war"', fields=("category", "year"))
+    with pytest.raises(DataError, match="the maximum is 100"):
+        batch(settings, str(file), options, to, 1)
+    options = BatchOptions(k=30, filter='category == "war"', fields=("category", "year"))
+    batch(settings, str(file), options, to, 1)
+    table = pl.read_parquet(to)
+    assert table["user_id"].unique(maintain_order=True).to_list() == ["u3", "nobody"]
+    assert table["position"].to_list()[:2] == [1, 2]
+    assert all("war" in categories for categories in table["category"].to_list())
+    assert table.schema["year"] == pl.Float64
+    assert "short: 2" in capsys.readouterr().out
+
+
+def test_users_who_were_erased_since_the_bundle_are_left_out_of_all(settings):
+    with redis.Redis.from_url(settings.redis_url) as link:
+        link.set(erased_key(settings.key_prefix, "u5"), time.time())
+    with BatchFunnel(settings, BatchOptions(k=3)) as funnel:
+        assert [one.user for one in funnel.recommend(["u4", "u5"], skip_erased=True)] == ["u4"]
+        assert len(funnel.recommend(["u4", "u5"], skip_erased=False)) == 2
+
+
+def test_no_list_is_made_where_it_is_not_known_what_users_have_hidden(settings):
+    with redis.Redis.from_url(settings.redis_url) as link:
+        link.set(lost_key(settings.key_prefix), time.time())
+    with pytest.raises(StageError, match="has lost data of users"):
+        BatchFunnel(settings, BatchOptions()).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (BatchOptions(filter="yeer > 1"), "yeer"),
+        (BatchOptions(fields=("prize",)), "there is no field prize; there are title"),
+    ],
+)
+def test_options_that_are_not_valid_are_named(settings, tmp_path, options, message):
+    with pytest.raises(DataError, match=message):
+        batch(settings, "all", options, tmp_path / "lists.jsonl", 1)
+
+
+def test_a_file_of_users_or_lists_that_cannot_be_used_is_named(settings, tmp_path):
+    for name, content in (("empty.txt", " \n"), ("other.csv", "id\n1\n")):
+        (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match="has no users"):
+        read_users(tmp_path / "empty.txt")
+    with pytest.raises(DataError, match="no column user_id; it has id"):
+        read_users(tmp_path / "other.csv")
+    with pytest.raises(DataError, match="does not exist: name a file of users"):
+        read_users(tmp_path / "none.txt")
+    with pytest.raises(DataError, match=r"neither .jsonl nor .parquet"):
+        batch(settings, "all", BatchOptions(), tmp_path / "lists.xls", 1)
+    with pytest.raises(DataError, match="create the folder first"):
+        batch(settings, "all", BatchOptions(), tmp_path / "no" / "lists.jsonl", 1)
