@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.access.key_ring import KeyRing
 from app.access.keys import ApiKey
 from app.access.roles import OPEN_PATHS, required_role
+from app.api.batch_bodies import add_record_schema
 from app.api.errors import error_response
 from app.observe.metrics import Metrics
 
@@ -165,6 +166,7 @@ def describe_security(app: FastAPI) -> None:
         schema.setdefault("components", {})["securitySchemes"] = SCHEMES
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
+                add_record_schema(operation, schema["components"].setdefault("schemas", {}))
                 for status, text in BOUNDS.items():
                     operation["responses"].setdefault(status, {"description": text})
                 if "requestBody" in operation:

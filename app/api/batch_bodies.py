@@ -17,6 +17,7 @@ SLICE = 50  # records that are checked or stored at a time; other requests compu
 EXTRA_FIELDS = 20  # of a record that is looked at, beyond those of its model
 MAX_DESCRIBED = 50  # attributes of a record that is looked at
 LINES_PER_RECORD = 10  # of a body, empty ones too
+RECORD_SCHEMA = "x-record-schema"  # in an operation, until ``add_record_schema``
 MAX_NAMED_FAULTS = 5  # of a record
 JSON, LINES = "application/json", "application/x-ndjson"
 LINE_TYPES = frozenset({LINES, "application/ndjson", "application/jsonl", "application/jsonlines"})
@@ -162,7 +163,7 @@ def _validate(record: Any, model: type[Record]) -> Record | InvalidRecord:
 
 def describe_batch(model: type[BaseModel], example: Any, lines: str) -> dict[str, Any]:
     """Return the body of an operation that takes records of this model, with an example each."""
-    schema = model.model_json_schema()
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     body = {
         JSON: {
             "schema": {"anyOf": [{"type": "array", "items": schema}, schema]},
@@ -170,7 +171,13 @@ def describe_batch(model: type[BaseModel], example: Any, lines: str) -> dict[str
         },
         LINES: {"schema": {"type": "string"}, "example": lines},
     }
-    return {"requestBody": {"required": True, "content": body}}
+    record = {model.__name__: model.model_json_schema()}
+    return {"requestBody": {"required": True, "content": body}, RECORD_SCHEMA: record}
+
+
+def add_record_schema(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Move the schema of an operation's records to those that all operations share."""
+    schemas |= operation.pop(RECORD_SCHEMA, {})
 
 
 def _parse_json(body: bytes, noun: str) -> Batch:

@@ -1,9 +1,11 @@
 """``/healthz``, ``/readyz`` and ``/metrics``: for orchestrators and Prometheus."""
 
 import asyncio
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
 
 from app.api.access_control import Caller
 from app.api.endpoint import json_response, service_of
@@ -12,13 +14,32 @@ from app.process.draining_server import DRAINING
 router = APIRouter(tags=["operations"])
 
 
+class Readiness(BaseModel):
+    """Whether a bundle is in service. A caller without a key sees ``ready`` alone."""
+
+    ready: bool
+    draining: bool | None = None
+    bundle: str | None = None
+    trained: bool | None = None
+    refused: str | None = None
+    fallback: bool | None = None
+    warnings: list[str] | None = None
+    redis: Literal["ok", "down"] | None = None
+    writes: str | None = None
+
+
 @router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> dict[str, str]:
     """Answer that the process is alive."""
     return {"status": "alive"}
 
 
-@router.get("/readyz", summary="Is a bundle in service?")
+@router.get(
+    "/readyz",
+    summary="Is a bundle in service?",
+    response_model=Readiness,
+    responses={503: {"model": Readiness, "description": "No bundle is in service."}},
+)
 async def readyz(http: Request) -> Response:
     """Answer whether a bundle is in service, verified and warmed up, and what is wrong with it.
 

@@ -73,7 +73,67 @@ class FriendsBody(BaseModel):
     friends: list[PublicId] = Field(max_length=MAX_FRIENDS)
 
 
-@router.put("/users/{user_id}", summary="Set a user's attributes", responses=NOT_STORED)
+class BlockedBody(BaseModel):
+    """Everything that the user blocks from now on; it replaces what was blocked before."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"items": ["50"], "categories": ["Horror"]}]},
+    )
+    items: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+    providers: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+    categories: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
+
+
+class UserAttributes(BaseModel):
+    """A user's attributes, as text, and the segments that they lead to."""
+
+    user_id: str
+    attributes: dict[str, str]
+    segments: dict[str, str | None] = Field(description="Null: the segment is not known.")
+
+
+class UserFriends(BaseModel):
+    """A user's friends."""
+
+    user_id: str
+    friends: list[str]
+
+
+class StoredEvent(BaseModel):
+    """A live event."""
+
+    event_id: str
+    item_id: str
+    type: str
+    value: float
+    timestamp: float = Field(description="Unix seconds.")
+
+
+class UserCounts(BaseModel):
+    """The number of a user's events and of items shown lately."""
+
+    live_events: int
+    bundle_events: int
+    shown: int = Field(description="Lately; only kept if a policy uses it.")
+
+
+class UserView(UserAttributes):
+    """What is known of a user."""
+
+    friends: list[str]
+    blocked: BlockedBody
+    hidden: list[str]
+    counts: UserCounts
+    history: list[StoredEvent] = Field(description="Live events, newest first.")
+
+
+@router.put(
+    "/users/{user_id}",
+    summary="Set a user's attributes",
+    response_model=UserAttributes,
+    responses=NOT_STORED,
+)
 async def put_user(http: Request, user_id: UserPathId, body: UserAttributesBody) -> Response:
     """Replace the user's attributes, such as age, gender or country.
 
@@ -97,7 +157,10 @@ def describe_user(service: Service, user_id: str, attributes: Mapping[str, str])
 
 
 @router.patch(
-    "/users/{user_id}", summary="Change some of a user's attributes", responses=NOT_STORED
+    "/users/{user_id}",
+    summary="Change some of a user's attributes",
+    response_model=UserAttributes,
+    responses=NOT_STORED,
 )
 async def patch_user(http: Request, user_id: UserPathId, body: UserChangesBody) -> Response:
     """Set the attributes that the body names, and keep the others. Null removes one."""
@@ -114,7 +177,12 @@ async def patch_user(http: Request, user_id: UserPathId, body: UserChangesBody) 
     return json_response(describe_user(service, user_id, attributes))
 
 
-@router.put("/users/{user_id}/friends", summary="Set a user's friends", responses=NOT_STORED)
+@router.put(
+    "/users/{user_id}/friends",
+    summary="Set a user's friends",
+    response_model=UserFriends,
+    responses=NOT_STORED,
+)
 async def put_friends(http: Request, user_id: UserPathId, body: FriendsBody) -> Response:
     """Replace the user's friends; the channel `social` proposes what they liked lately."""
     service = service_of(http)
@@ -124,7 +192,12 @@ async def put_friends(http: Request, user_id: UserPathId, body: FriendsBody) -> 
     return json_response({"user_id": user_id, "friends": friends})
 
 
-@router.get("/users/{user_id}", summary="What is known of a user", responses=UNKNOWN)
+@router.get(
+    "/users/{user_id}",
+    summary="What is known of a user",
+    response_model=UserView,
+    responses=UNKNOWN,
+)
 async def get_user(
     http: Request,
     user_id: Annotated[PathId, Path(json_schema_extra=USER)],
@@ -176,18 +249,6 @@ def _user_access(
     erased_at -= deployment.bundle.manifest.time_shift
     record = UserRecord(attributes=attributes, erased_at=erased_at)
     return deployment.funnel.query_builder, record
-
-
-class BlockedBody(BaseModel):
-    """Everything that the user blocks from now on; it replaces what was blocked before."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"items": ["50"], "categories": ["Horror"]}]},
-    )
-    items: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
-    providers: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
-    categories: list[PublicId] = Field(default_factory=list, max_length=MAX_BLOCKED)
 
 
 class BlockedReply(BlockedBody):

@@ -24,7 +24,9 @@ HTTP_HEAD = """# HTTP
 *Generated from the OpenAPI description of the service by `make docs`.*
 
 A running service has the same description, with examples to try, at `/docs`, and as JSON at
-`/openapi.json`.
+`/openapi.json`. Each operation has an `operationId` and the schemas of its bodies and answers, so `openapi-typescript` and
+`openapi-python-client` generate clients from it. The latter knows no NDJSON: its `--config` needs
+`content_type_overrides: {application/x-ndjson: application/octet-stream}`.
 
 Every error has one form, whatever its status:
 
@@ -99,7 +101,9 @@ def _operation(name: str, operation: Mapping[str, Any], api: Mapping[str, Any]) 
 
 def _body_rows(operation: Mapping[str, Any], api: Mapping[str, Any]) -> Iterator[str]:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    schema = content.get("schema", {})
+    schema = schema.get("anyOf", [schema])[-1]  # of a list or one record, that of the record
+    name = schema.get("$ref", "").rpartition("/")[2]
     schema = api["components"]["schemas"].get(name, {})
     for field, of in schema.get("properties", {}).items():
         yield _row(field, of, field in schema.get("required", ()), "body")

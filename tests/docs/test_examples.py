@@ -50,6 +50,19 @@ def test_every_example_in_the_pages_asks_for_what_there_is(api):
         assert any(m == method and names_path(t, path) for m, t in there), (page, method, path)
 
 
+def test_every_operation_has_an_id_and_exact_bodies_for_generated_clients(api):
+    told = api.client.get("/openapi.json").json()
+    names = [operation["operationId"] for _, operation in operations(told)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
+    for one, operation in operations(told):
+        for status, response in operation["responses"].items():
+            for content in response.get("content", {}).values():
+                assert content["schema"], (one, status)
+    references = re.findall(r'"#/components/schemas/(\w+)"', orjson.dumps(told).decode())
+    assert set(references) <= set(told["components"]["schemas"])
+
+
 def bodies(told, operation):
     """Content type and examples of an operation's body; None where it takes none."""
     if "requestBody" not in operation:
