@@ -24,8 +24,9 @@ HTTP_HEAD = """# HTTP
 *Generated from the OpenAPI description of the service by `make docs`.*
 
 A running service has the same description, with examples to try, at `/docs`, and as JSON at
-`/openapi.json`. Each operation has an `operationId` and the schemas of its bodies and answers, so `openapi-typescript` and
-`openapi-python-client` generate clients from it. The latter knows no NDJSON: its `--config` needs
+`/openapi.json`. Each operation has an `operationId` and the schemas of its bodies and answers, so
+`openapi-typescript` and `openapi-python-client` generate clients from it. The latter knows no
+NDJSON: its `--config` needs
 `content_type_overrides: {application/x-ndjson: application/octet-stream}`.
 
 Every error has one form, whatever its status:
