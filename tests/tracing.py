@@ -37,7 +37,7 @@ def with_tracer(tracer, function):
 
 
 def untraced(function):
-    """Return the function, which must not run code of the project in its own thread."""
+    """Return the function untraced: what it runs of the project must run in another test, too."""
     return with_tracer(None, function)
 
 

@@ -17,6 +17,7 @@ from offline.evaluate.gate import GateConfig
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
 from tests.serving import QUICK, hosted, leisurely, until
+from tests.tracing import untraced
 
 USERS = [f"u{n}" for n in range(30)]
 CLICKS = 2  # of each user before the archive's end
@@ -37,7 +38,7 @@ def story(data, trained, redis_url, tmp_path_factory):
         later = [click(service, user) for user in USERS[:10]]
         until(lambda: client.xlen(shown) == len(clicked) + 1 + len(later))
         n_applied = consumer_of(service).applied
-        folder = train(data, settings, choice)
+        folder = untraced(train)(data, settings, choice)
         until(lambda: service.service.deployment.bundle.version == folder.name)
         applied = n_applied, consumer_of(service).applied
         yield settings, service, load_bundle(folder), later, (*applied, counts_of(service))

@@ -25,6 +25,7 @@ from offline.tune.search import Budget, search_parts
 from offline.tune.study import open_trials
 from tests.conftest import ROOT, clean_environment
 from tests.serving import until
+from tests.tracing import untraced
 from tests.world import world, write_recbole
 
 FEW = ("ease", "fine")  # parts: all of them take too long here
@@ -133,10 +134,10 @@ def test_events_of_the_test_do_not_change_the_result(whole, data, tmp_path):
     out, output = whole
     split = split_by_time(read_data(data).dataset.log)
     other = changed_from(tmp_path, split.test_start)
-    assert findings(tune(other, tmp_path / "out")) == findings(output)
+    assert findings(untraced(tune)(other, tmp_path / "out")) == findings(output)
     assert (tmp_path / "out" / "tuned.toml").read_text() == (out / "tuned.toml").read_text()
     before = changed_from(tmp_path / "before", split.windows[-1][0])
-    tune(before, tmp_path / "before" / "out")
+    untraced(tune)(before, tmp_path / "before" / "out")
     moved = (tmp_path / "before" / "out" / "tuned.toml").read_text()
     assert moved != (out / "tuned.toml").read_text()
 
