@@ -22,7 +22,9 @@ from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig
 
 COARSE_WIDTH = len(STAGE_COLUMNS["coarse"])
-BEYOND = 0.005  # of the rows on either side: rare values do not decide a column's scale
+BEYOND = 0.005  # of the rows on either side, which the limits of a drifting column leave out
+NEWEST = 0.2  # the share of the rows that are compared with the earlier ones, to find a drift
+DRIFT = 0.03  # of these beyond the bounds of the earlier ones; 0.01 where nothing drifts
 MAX_ROWS = 200_000  # more rows do not improve so few weights
 MAX_LOG_ODDS = 50.0  # bound of an intercept
 MAX_ITERATIONS = 200
@@ -134,15 +136,39 @@ def fit_logistic(
 def _measure_columns(features: Matrix) -> Logistic:
     """Return a model without weights that has the limits, means and deviations of columns.
 
-    A column ends at the values that ``BEYOND`` of the rows are below, and as many above.
+    A column ends at its least and greatest value. One that drifts with time ends earlier: at the
+    values that ``BEYOND`` of the rows are below, and as many above. The rows are in order of time.
     """
-    is_empty = np.isnan(features).all(axis=0)
-    filled = np.where(is_empty, np.float32(0.0), features)
-    limits = np.nanquantile(filled, (BEYOND, 1 - BEYOND), axis=0).astype(np.float32)
+    filled = _fill_empty(features)
+    ends = np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)
+    limits = np.where(find_drifting(features), _bounds(filled), ends).astype(np.float32)
     within = np.clip(filled.astype(np.float64), *limits)
     mean, scale = np.nanmean(within, axis=0), np.maximum(np.nanstd(within, axis=0), 1e-6)
     nothing = np.zeros(features.shape[1], np.float32)
     return Logistic(mean.astype(np.float32), scale.astype(np.float32), nothing, 0.0, limits)
+
+
+def find_drifting(features: Matrix) -> NDArray[np.bool_]:
+    """Return which columns drift with time, (f,). The rows are in order of time.
+
+    Of a drifting column, more than ``DRIFT`` of the newest fifth of the rows lie beyond the bounds
+    of the earlier ones, which are those of all but 1 %.
+    """
+    sample = features[:: max(1, len(features) // MAX_ROWS)]
+    n_earlier = max(1, round((1 - NEWEST) * len(sample)))
+    low, high = _bounds(_fill_empty(sample[:n_earlier]))
+    newest = sample[n_earlier:]
+    is_beyond = (newest < low) | (newest > high)
+    return np.asarray(is_beyond.sum(axis=0) > DRIFT * len(newest))
+
+
+def _fill_empty(features: Matrix) -> Matrix:
+    """Return the features with 0 in columns that have no value."""
+    return np.where(np.isnan(features).all(axis=0), np.float32(0.0), features)
+
+
+def _bounds(features: Matrix) -> Matrix:
+    return np.asarray(np.nanquantile(features, (BEYOND, 1 - BEYOND), axis=0))
 
 
 def fit_listwise(table: RankTable, like: Logistic, penalty: float) -> Logistic:
