@@ -28,21 +28,38 @@ def ids(answer):
 
 
 def put_items(served):
-    for n in range(ITEMS):
-        categories = [TASTES[n % len(TASTES)], f"series {n}", f"year {n}"]  # 124, more than 64
-        item = {"title": f"Film {n}", "categories": categories}
-        assert served.client.put(f"/items/film-{n}", json=item).status_code == 200
+    items = [
+        {
+            "item_id": f"film-{n}",
+            "title": f"Film {n}",  # of 124 categories, more than 64
+            "categories": [TASTES[n % len(TASTES)], f"series {n}", f"year {n}"],
+        }
+        for n in range(ITEMS)
+    ]
+    assert served.client.post("/items", json=items).json() == {"stored": ITEMS}
 
 
 def events():
     """Each user likes films of one taste; the times are the arrival of the batches."""
     random = np.random.default_rng(3)
-    return [
+    likes = [
         {"user_id": f"u{user}", "item_id": f"film-{film}", "type": "like"}
         for film in random.permutation(ITEMS)
         for user in range(USERS)
         if film % len(TASTES) == user % len(TASTES) and random.random() < 0.6
     ]
+    baskets = [(f"buyer-{n}", ("film-0", "film-4") if n < 4 else ("film-1",)) for n in range(9)]
+    return likes + [
+        {"user_id": buyer, "item_id": film, "type": "purchase"}
+        for buyer, films in baskets
+        for film in films
+    ]
+
+
+def check_items(served):
+    """The bundle has the items, and what was bought together."""
+    assert served.client.get("/items/film-7").json()["source"] == "bundle"
+    assert ids(served.client.get("/items/film-0/bought-together").json()) == ["film-4"]
 
 
 def test_a_new_product_begins_with_nothing_and_ends_with_a_personal_list(tmp_path):
@@ -79,7 +96,7 @@ def test_a_new_product_begins_with_nothing_and_ends_with_a_personal_list(tmp_pat
         assert not liked & set(ids(trained))
         tastes = [int(name.removeprefix("film-")) % len(TASTES) for name in ids(trained)]
         assert tastes[:3] == [1, 1, 1]
-        assert served.client.get("/items/film-7").json()["source"] == "bundle"
+        check_items(served)
         assert ids(served.recommend("anna", filter='category == "series 7"')) == ["film-7"]
         counts = served.client.get("/users/u1").json()["counts"]
         assert counts["bundle_events"] == counts["live_events"] == len(liked)
