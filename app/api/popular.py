@@ -21,7 +21,7 @@ from app.artifacts import Segments
 from app.catalogue.tag_lists import unknown_tag_notes
 from app.contracts import Rows
 from app.features.user_segments import segment_codes
-from app.service.item_lists import PopularityList
+from app.service.item_lists import PopularityList, needs_a_thread
 from app.state.counters import POPULAR, TRENDING, PopularityCounters
 
 router = APIRouter(tags=["recommend"])
@@ -65,7 +65,7 @@ async def popular_items(http: Request) -> Response:
     Live events count within a second. Scores are these likes; a `segment` or a `scene` multiplies
     them by how much more these users like the item than all users do.
     """
-    return _respond(http, "popular")
+    return await _respond(http, "popular")
 
 
 @router.get(
@@ -80,10 +80,10 @@ async def trending_items(http: Request) -> Response:
 
     Else as `/popular`.
     """
-    return _respond(http, "trending")
+    return await _respond(http, "trending")
 
 
-def _respond(http: Request, name: str) -> Response:
+async def _respond(http: Request, name: str) -> Response:
     options = read_query_string(http, PopularQuery)
     service = service_of(http)
     deployment = require_deployment(service)
@@ -94,7 +94,11 @@ def _respond(http: Request, name: str) -> Response:
     wanted = PopularityList(name, options.category, codes, scene)
     with deployment.state.reading() as replica:
         query = build_query(replica.reader, options, http.scope["arrived"])
-        proposal = wanted.select(models, replica.counters, query)
+        work = models, replica.counters, query
+        if needs_a_thread(models):  # a rare category may take a look at the whole catalogue
+            proposal = await deployment.cpu(wanted.select, *work)
+        else:
+            proposal = wanted.select(*work)
         explanations = _explain(replica.counters, proposal.rows) if options.explain else ()
     categories = [options.category] if options.category else []
     lists = deployment.live_items.catalogue.category_lists

@@ -6,10 +6,15 @@ import numpy as np
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from app.api.endpoint import describe_parameters, read_query_string
+from app.api.endpoint import (
+    describe_parameters,
+    read_query_string,
+    require_deployment,
+    service_of,
+)
 from app.api.errors import RefusalError
 from app.api.item_lists import ItemListBody, ItemListResult, build_query, item_list_response
-from app.api.items import ERRORS, UNKNOWN, ItemId, items_access, require_item
+from app.api.items import ERRORS, UNKNOWN, ItemId, require_item
 from app.api.list_options import require_valid_options
 from app.api.schemas import ItemListQuery
 from app.artifacts import Models
@@ -113,7 +118,8 @@ async def items_bought_together(http: Request, item_id: ItemId) -> Response:
 
 def _find_row(http: Request, item_id: str, options: ItemListQuery) -> tuple[Deployment, int]:
     """Return the bundle in service and the row of an item. Refuse wrong options, unknown items."""
-    service, deployment = items_access(http)
+    service = service_of(http)
+    deployment = require_deployment(service)  # without Redis too: the bundle has what is needed
     require_valid_options(service, deployment, options, options.fields)
     require_item(service, deployment, item_id)
     row = deployment.bundle.models.catalogue.ids.row(item_id)

@@ -82,7 +82,7 @@ def similar_by_content(models: Models, indexes: Indexes, query: Query, row: int)
 
 
 def needs_a_thread(models: Models) -> bool:
-    """Return whether to compare all items by content takes long enough to leave the event loop."""
+    """Return whether to look at all items takes long enough to leave the event loop."""
     return models.content.items.size > MAX_PRODUCTS
 
 

@@ -88,6 +88,10 @@ def test_redis_killed_and_back_empty_answers_go_on_and_heal_by_themselves(traine
             assert sensible(answer)
             assert missing(answer) <= {("history", "down"), ("history", "late")}
             assert missing(answer)
+        for path in ("/items/i3/similar", "/items/i3/bought-together", "/popular", "/trending"):
+            assert served.client.get(path).status_code == 200
+        ranked = served.client.post("/rank", json={"user_id": "u1", "items": ["i3", "i4"]}).json()
+        assert {stage for stage, _ in missing(ranked)} >= {"history"}
         refused = post(served, "i2")
         assert refused.status_code == 503
         assert refused.headers["Retry-After"] == "1"
