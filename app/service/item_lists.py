@@ -62,7 +62,13 @@ def similar_by_behaviour(models: Models, query: Query, row: int) -> SimilarItems
     return SimilarItems(best, dict(zip(names, lists, strict=True)))
 
 
-def similar_by_content(models: Models, indexes: Indexes, query: Query, row: int) -> SimilarItems:
+def similar_by_content(
+    models: Models,
+    indexes: Indexes,
+    query: Query,
+    row: int,
+    max_products: int = MAX_PRODUCTS,
+) -> SimilarItems:
     """Return what resembles the item by attributes and text: the cosines of content vectors.
 
     A small catalogue is compared as a whole, and so is one where the nearest items are too few
@@ -73,7 +79,7 @@ def similar_by_content(models: Models, indexes: Indexes, query: Query, row: int)
     if not vector.any():
         return NO_SIMILAR_ITEMS
     n = catalogue.published_count + catalogue.added_count
-    if n * items.shape[1] > MAX_PRODUCTS:
+    if n * items.shape[1] > max_products:
         rows = _nearest(models, indexes.content, vector, MAX_LIST_LENGTH + len(query.excluded))
         proposal = _nearest_of(models, query, rows, vector)
         if len(proposal) == query.k:
@@ -187,7 +193,7 @@ def _nearest(models: Models, index: faiss.Index, vector: NDArray[np.float32], n:
     """Return the rows nearest to a vector by the index, and those that came after it."""
     nearest, _ = search_refined(index, models.content.items, vector, n)
     later = np.arange(models.catalogue.added_count) + models.catalogue.published_count
-    return np.concatenate([nearest, later])
+    return np.sort(np.concatenate([nearest, later]))  # ties stand in the order of their rows
 
 
 def _nearest_of(models: Models, query: Query, rows: Rows, vector: NDArray[np.float32]) -> Proposal:

@@ -181,3 +181,27 @@ async def test_a_damaged_change_is_logged_and_left_out(store, prefix, caplog):
         assert await one.workers.unconfirmed(await one.write(ITEM), 5.0) == []
         assert one.items == {"i1": ITEM}
     assert "cannot be read" in caplog.text
+
+
+async def test_many_changes_at_once_lose_none_of_others(store, prefix):
+    ids = [f"i{n}" for n in range(30)]
+
+    def titled(item_id):
+        return lambda item: replace(item or ItemRecord(item_id, 9.1e8), title=item_id)
+
+    def released(item_id):
+        return lambda item: replace(item or ItemRecord(item_id, 9.1e8), released=2000.0)
+
+    async with following(*(ItemStore(store, prefix) for _ in range(2))) as workers:
+        await asyncio.gather(
+            workers[0].change_many({item_id: titled(item_id) for item_id in ids}),
+            workers[1].change_many({item_id: released(item_id) for item_id in ids}),
+        )
+        items, position = await workers[0].change_many({"i0": titled("i0"), "i1": titled("i1")})
+        assert [item.released for item in items] == [2000.0, 2000.0]
+        assert await workers[0].workers.unconfirmed(position, 5.0) == []
+        for worker in workers:
+            stored = [worker.items[item_id] for item_id in ids]
+            assert {(item.title, item.released) for item in stored} == {
+                (item_id, 2000.0) for item_id in ids
+            }

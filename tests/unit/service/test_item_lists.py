@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.artifacts import NeighbourTable
+from app.live_catalogue.catalogue_overlay import build_overlay, with_spare_rows
 from app.recall.vectors import flat_indexes
 from app.service.item_lists import (
     PopularityList,
@@ -160,3 +161,30 @@ def test_likes_on_the_lists_of_a_scene_count_more_there(models):
 def test_the_lift_of_a_scene_without_likes_is_one():
     none, everywhere = np.zeros(3, np.float32), np.array([5.0, 0.0, 1.0])
     assert scene_lift(none, everywhere, rows(0, 1, 2), 10.0).tolist() == pytest.approx([1, 1, 1])
+
+
+def test_a_large_catalogue_is_searched_by_the_index_and_as_a_whole_where_that_is_not_enough(
+    models, indexes
+):
+    whole = similar_by_content(models, indexes, query(exclude=[3]), 3).items
+    searched = similar_by_content(models, indexes, query(exclude=[3]), 3, max_products=0).items
+    assert searched.rows.tolist() == whole.rows.tolist()
+    only = query(exclude=[3], filters=(Allowing(int(whole.rows[-1])),))
+    searched = similar_by_content(models, indexes, only, 3, max_products=0).items
+    assert searched.rows.tolist() == whole.rows[-1:].tolist()
+
+
+def test_a_category_beyond_the_thousand_most_liked_items_is_found_in_the_whole_catalogue(models):
+    n, spare = len(models.catalogue), 1_100
+    many = with_spare_rows(models, build_overlay(models.catalogue, spare))
+    counters = PopularityCounters.of(many, spare)
+    rows = np.repeat(np.arange(n, n + spare), 60)
+    many.catalogue.available[n:] = True
+    counters.apply(rows, np.ones(len(rows), np.float32), np.full(len(rows), counters.now + 1))
+    counters.refresh()
+    assert counters.popular().rows.min() >= n
+    war = PopularityList("popular", "war").select(many, counters, query(k=3))
+    before = PopularityList("popular", "war").select(
+        models, PopularityCounters.of(models), query(k=3)
+    )
+    assert war.rows.tolist() == before.rows.tolist()
