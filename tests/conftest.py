@@ -88,8 +88,13 @@ def only_one(path: Path) -> Iterator[None]:
 @pytest.fixture
 def out(trained, tmp_path) -> Path:
     """A copy of the trained folder, for this test alone."""
-    copies = shutil.ignore_patterns("private")  # of bundles, which services of other tests map
-    return Path(shutil.copytree(trained, tmp_path / "out", ignore=copies))
+    return copy_trained(trained, tmp_path / "out")
+
+
+def copy_trained(trained: Path, to: Path) -> Path:
+    """Copy a folder without what services of other tests write into it, and remove, meanwhile."""
+    others = shutil.ignore_patterns("private", "withheld")
+    return Path(shutil.copytree(trained, to, ignore=others))
 
 
 @pytest.fixture(scope="session")

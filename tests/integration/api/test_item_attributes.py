@@ -19,6 +19,7 @@ from offline.publish.versions import point_to
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader
+from tests.conftest import copy_trained
 from tests.integration.test_service import another_version, serving
 from tests.serving import QUICK, hosted, leisurely, until
 from tests.world import lines, world
@@ -159,7 +160,7 @@ def test_where_the_bundle_knows_none_it_says_how_to_have_some(api):
 
 
 def test_a_bundle_made_before_there_were_attributes_is_served_as_ever(trained, tmp_path):
-    out = shutil.copytree(trained, tmp_path / "out")
+    out = copy_trained(trained, tmp_path / "out")
     folder = find_current_bundle(out)
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     assert manifest.pop("attributes") == {}

@@ -1,6 +1,5 @@
 """A bundle trained from the archive is served: what it contains is not counted again."""
 
-import shutil
 import time
 
 import numpy as np
@@ -16,6 +15,7 @@ from offline.commands.train import TrainOptions, train
 from offline.evaluate.gate import GateConfig
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
+from tests.conftest import copy_trained
 from tests.serving import QUICK, hosted, leisurely, until
 from tests.tracing import untraced
 
@@ -26,7 +26,7 @@ CLICKS = 2  # of each user before the archive's end
 @pytest.fixture(scope="module")
 def story(data, trained, redis_url, tmp_path_factory):
     """Clicks, an archive, more clicks, a training from the archive, and its bundle in service."""
-    out = shutil.copytree(trained, tmp_path_factory.mktemp("archived") / "out")
+    out = copy_trained(trained, tmp_path_factory.mktemp("archived") / "out")
     settings = leisurely(out=out, redis_url=redis_url, reload_seconds=0.05)
     choice = TrainOptions(from_archive=True, gate=GateConfig(force=True), config=QUICK)
     with hosted(settings) as service, redis.Redis.from_url(redis_url) as client:

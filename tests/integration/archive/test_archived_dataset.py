@@ -32,6 +32,7 @@ from offline.data.readers import load_dataset
 from offline.evaluate.gate import GateConfig
 from offline.training.rank_table import NO_POSITION, RankTable
 from offline.training.row_collection import insert_logged_lists
+from tests.conftest import copy_trained
 from tests.serving import QUICK, erase, hosted, leisurely, until
 
 GONE, FRIEND, NEWCOMER = "u7", "u8", "newcomer-with-a-name"
@@ -42,7 +43,7 @@ CLICKERS = [f"u{n}" for n in range(20, 60)]
 @pytest.fixture(scope="module")
 def story(trained, redis_url, tmp_path_factory):
     """A service with answers and events, and two users: one erased before archiving, one after."""
-    out = shutil.copytree(trained, tmp_path_factory.mktemp("story") / "out")
+    out = copy_trained(trained, tmp_path_factory.mktemp("story") / "out")
     return tell_story(leisurely(out=out, redis_url=redis_url, reload_seconds=0.05), CLICKERS)
 
 

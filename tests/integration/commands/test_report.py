@@ -13,6 +13,7 @@ from app.settings import Settings
 from offline import cli
 from offline.commands.report import OTHER_RECALL, compare_bundles
 from tests.bundles import edit_manifest
+from tests.conftest import copy_trained
 from tests.integration.evaluate.test_gate import inverted
 
 
@@ -20,7 +21,7 @@ from tests.integration.evaluate.test_gate import inverted
 def two(trained, tmp_path_factory):
     """A folder with the trained bundle and one whose rankers are turned round."""
     out = tmp_path_factory.mktemp("two") / "out"
-    shutil.copytree(trained, out)
+    copy_trained(trained, out)
     first = find_current_bundle(out)
     second = shutil.copytree(first, first.with_name("copy"))
     manifest = parse_manifest(first)

@@ -1,7 +1,6 @@
 """The gate: what the test shows to be worse is not served, and what it cannot show is let pass."""
 
 import re
-import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -43,6 +42,7 @@ from offline.evaluate.holdout import ProductionBundle, leak_caveat, read_product
 from offline.evaluate.rowsets import RowSets
 from offline.job import build_holdout
 from tests.bundles import edit_manifest
+from tests.conftest import copy_trained
 from tests.figures import around, visit_moment
 from tests.integration.training.constant_ranker import installed
 from tests.serving import QUICK
@@ -363,7 +363,7 @@ def test_the_refusal_says_what_is_worse_than_what_by_how_much_and_what_to_do():
 def after_bad_training(data, trained, tmp_path_factory):
     """What is left, and what was said, when a bad bundle was trained and then forced."""
     out = tmp_path_factory.mktemp("gate") / "out"
-    shutil.copytree(trained, out)
+    copy_trained(trained, out)
     first, output = find_current_bundle(out), []
     config = out.with_name("constant.toml")
     few = "users_per_window = 15\nnegatives = 20\n"

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -25,7 +24,7 @@ from app.process.serve import PortTakenError, check_port, exit_on_signal, serve,
 from app.settings import Settings
 from benchmarks.live_items import ChurnPlan, ItemChurn, describe
 from loadtest.service import ServiceProcess, list_workers
-from tests.conftest import ROOT
+from tests.conftest import ROOT, copy_trained
 from tests.integration.process.tiny_app import bound, configure
 from tests.serving import free_port, http_client, running, still_running, until
 
@@ -103,7 +102,7 @@ def test_told_to_end_under_load_it_drops_no_request_and_leaves_no_process(out):
 @pytest.fixture(scope="module")
 def two_workers(trained, tmp_path_factory):
     """A service of two workers. After its tests it is told to end under load."""
-    out = shutil.copytree(trained, tmp_path_factory.mktemp("two") / "out")
+    out = copy_trained(trained, tmp_path_factory.mktemp("two") / "out")
     with running(out, "--workers", "2", RECFUNNEL_MAX_IN_FLIGHT="64") as served:
         yield served
         wait_for_both(served)
