@@ -8,11 +8,13 @@ With the environment variable ``NUMBA_DISABLE_JIT=1`` kernels run as plain Pytho
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -28,6 +30,8 @@ from numba.np.numpy_support import from_dtype
 
 log = logging.getLogger(__name__)
 
+KERNELS_FOLDER = Path(__file__).parent
+SOURCES_DIGEST = "kernels.sha256"  # beside the compiled code
 CACHE_FOLDER = Path(".cache") / "recfunnel-kernels"  # in the home folder
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -131,6 +135,9 @@ def inline(function: Callable[P, R]) -> Any:
 
 def _with_cache(function: Callable[P, R]) -> Any:
     """Prepare to compile a function. The compiled code is kept for the next process."""
+    discard_outdated_code(
+        Path(function.__code__.co_filename).parent / "__pycache__", KERNELS_FOLDER
+    )
     try:
         return numba.njit(function, cache=True, nogil=True, error_model="numpy")
     except RuntimeError as error:  # no folder for the cache can be written
@@ -140,6 +147,35 @@ def _with_cache(function: Callable[P, R]) -> Any:
 
 def _can_write(folder: Path) -> bool:
     return os.access(folder, os.W_OK)
+
+
+@cache
+def discard_outdated_code(folder: Path, sources: Path) -> bool:
+    """Delete compiled code that was made from other sources. Return whether the rest is current.
+
+    Numba compares compiled code with its own file alone, but a kernel contains the functions of
+    other files, too. The digest of all sources is kept beside the compiled code.
+
+    Args:
+        folder: of the compiled code.
+        sources: the folder of the kernels.
+    """
+    files = sorted(sources.glob("*.py"))
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    kept = folder / SOURCES_DIGEST
+    with suppress(OSError):
+        if kept.read_text() == digest:
+            return True
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("*.nb?"):
+            file.unlink(missing_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}")
+        partial.write_text(digest)
+        partial.replace(kept)
+    except OSError:  # nobody can write there
+        return not any(folder.glob("*.nb?"))
+    return True
 
 
 def use_installed_cache(
@@ -171,7 +207,8 @@ def use_installed_cache(
     numba.config.CACHE_DIR = str(home / CACHE_FOLDER)  # type: ignore[attr-defined]
 
 
-use_installed_cache(Path(__file__).parent / "__pycache__", Path.home())
+if discard_outdated_code(KERNELS_FOLDER / "__pycache__", KERNELS_FOLDER):
+    use_installed_cache(KERNELS_FOLDER / "__pycache__", Path.home())
 
 
 def compile_kernels(announce: Callable[[str], None] = log.info) -> float:

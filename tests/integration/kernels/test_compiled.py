@@ -49,3 +49,25 @@ def test_without_a_place_for_the_copy_the_kernels_run_all_the_same(installed, tm
     outcome = run(installed, tmp_path / "home")
     assert outcome.stdout in {"False\n", "True\n"}
     assert "is not used" in outcome.stderr
+
+
+def test_code_of_other_sources_is_deleted_and_that_of_the_same_ones_kept(tmp_path):
+    sources, folder = tmp_path / "sources", tmp_path / "compiled"
+    sources.mkdir()
+    (sources / "one.py").write_text("a = 1")
+    discard = compiled.discard_outdated_code.__wrapped__  # a process asks once
+    assert discard(folder, sources)
+    for name in ("one.1.nbc", "one.nbi", "other.txt"):
+        (folder / name).write_text("")
+    assert discard(folder, sources)
+    assert len(list(folder.glob("*.nb?"))) == 2
+    (sources / "one.py").write_text("a = 2")
+    assert discard(folder, sources)
+    assert not list(folder.glob("*.nb?"))
+    assert (folder / "other.txt").exists()
+
+
+def test_outdated_code_that_nobody_can_delete_is_not_used(tmp_path):
+    (tmp_path / "folder").write_text("a file")
+    discard = compiled.discard_outdated_code.__wrapped__
+    assert discard(tmp_path / "folder", tmp_path)  # there is none
