@@ -19,6 +19,7 @@ from tests.world import world, write_recbole
 FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")
 SLOW_FOLDERS = ("failure", "e2e", "integration")  # in this order
 ROOT = Path(__file__).parents[1]
+SETTINGS = ("RECFUNNEL_", "REDIS_", "PROMETHEUS_")  # how names in the environment begin
 # A busy machine must fail no test, and a test fails in each run or in none.
 hypothesis.settings.register_profile(
     "steady",
@@ -113,16 +114,12 @@ def redis_url(tmp_path_factory) -> Iterator[str]:
 
 def clean_environment():
     """The environment without settings of ours."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("RECFUNNEL_", "REDIS_", "PROMETHEUS_"))
-    }
+    return {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
-    for name in set(os.environ) - set(clean_environment()):
+    for name in [name for name in os.environ if name.startswith(SETTINGS)]:
         monkeypatch.delenv(name)
 
 

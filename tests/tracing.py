@@ -48,11 +48,13 @@ class ProjectTracing:
         self.tracer = None  # of coverage in the main thread
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionstart(self):
+    def pytest_sessionstart(self, session):
         self.tracer = sys.gettrace()
-        if self.tracer is not None:
-            sys.settrace(None)
-            SourceFileLoader.exec_module = self.trace_measured(SourceFileLoader.exec_module)
+        if self.tracer is None:
+            session.config.pluginmanager.unregister(self)
+            return
+        sys.settrace(None)
+        SourceFileLoader.exec_module = self.trace_measured(SourceFileLoader.exec_module)
 
     def trace_measured(self, execute):
         """Return the method of a loader that traces the modules to be measured alone."""
