@@ -100,6 +100,7 @@ def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api):
     effects = service.after_answer
     service.after_answer = (SideEffect("keep", seen.append),)
     answer = api.recommend("u4", filter='category != "war"')
+    until(lambda: seen)  # the effects follow the answer
     service.after_answer = effects
     queued = SimpleNamespace(is_sampled=lambda _: True, add_answer=seen.append)
     AnswerLogger(queued, service.item_store, service.settings)(seen.pop())
