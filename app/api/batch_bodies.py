@@ -15,7 +15,7 @@ Record = TypeVar("Record", bound=BaseModel)
 
 SLICE = 50  # records that are checked or stored at a time; other requests compute in between
 EXTRA_FIELDS = 20  # of a record that is looked at, beyond those of its model
-MAX_DESCRIBED = 50  # attributes of a record that is looked at
+MAX_ENTRIES = 100  # of a list or an object in a record that is looked at
 LINES_PER_RECORD = 10  # of a body, empty ones too
 RECORD_SCHEMA = "x-record-schema"  # in an operation, until ``add_record_schema``
 MAX_NAMED_FAULTS = 5  # of a record
@@ -145,20 +145,25 @@ async def validate_in_slices(
 
 
 def _validate(record: Any, model: type[Record]) -> Record | InvalidRecord:
-    """Return the record as the model has it, or what is wrong with it.
-
-    A record of very many fields is not looked at: to describe each takes long.
-    """
-    if isinstance(record, dict) and len(record) > EXTRA_FIELDS + len(model.model_fields):
-        names = ", ".join(model.model_fields)
-        return InvalidRecord(None, f"there are {len(record)} fields; they can be {names}")
-    attributes = record.get("attributes") if isinstance(record, dict) else None
-    if isinstance(attributes, dict) and len(attributes) > MAX_DESCRIBED:
-        return InvalidRecord("attributes", f"there are {len(attributes)}: at most {MAX_DESCRIBED}")
+    """Return the record as the model has it, or what is wrong with it."""
+    if isinstance(record, dict) and (fault := _size_fault(record, model)):
+        return fault
     try:
         return model.model_validate(record)
     except ValidationError as error:
         return _name_fault(error.errors(include_url=False, include_context=False), model)
+
+
+def _size_fault(record: Mapping[Any, Any], model: type[BaseModel]) -> InvalidRecord | None:
+    """Return the fault of a record that is too large to describe all that is wrong with it."""
+    if len(record) > EXTRA_FIELDS + len(model.model_fields):
+        names = ", ".join(model.model_fields)
+        return InvalidRecord(None, f"there are {len(record)} fields; they can be {names}")
+    for field, value in record.items():
+        if isinstance(value, list | dict) and len(value) > MAX_ENTRIES:
+            message = f"there are {len(value)} entries; send at most {MAX_ENTRIES}"
+            return InvalidRecord(str(field), message)
+    return None
 
 
 def describe_batch(model: type[BaseModel], example: Any, lines: str) -> dict[str, Any]:
