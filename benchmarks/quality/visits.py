@@ -1,6 +1,6 @@
 """Lists in the middle of a visit: the funnel against one matrix product, event by event.
 
-python -m benchmarks.quality.visits --data data/ml-100k [--cuts 0.6,0.7,0.8,0.9] [--explore]
+python -m benchmarks.quality.visits --data data/ml-100k [--cuts 0.6,0.7,0.8,0.9]
 
 Everything is trained before a cut, as ``recfunnel train`` does it. The events of the next tenth of
 the log arrive in order of time. Each user with at least ten of them gets a list before the first
@@ -61,7 +61,8 @@ MIN_EVENTS = 10  # of a user in the window
 PENALTIES = (300.0, 3_000.0)  # of EASE
 FRESH_WEIGHTS = (1.0, 3.0)  # of an event of the window; one of before counts once
 MAX_ITEMS = 20_000  # the rivals have an entry for each pair of items
-FUNNEL, POPULARITY = "funnel", "popularity"
+FUNNEL, SERVED, POPULARITY = "funnel", "as served", "popularity"  # served: with exploration
+FUNNEL_COLUMNS = (FUNNEL, SERVED, "rival", POPULARITY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +158,7 @@ def list_requests(
     return sorted(requests, key=lambda request: request.user.at)
 
 
-def measure(dataset: Dataset, cut: float, config: JobConfig, *, explore: bool) -> VisitLines:
+def measure(dataset: Dataset, cut: float, config: JobConfig) -> VisitLines:
     """Train before the cut, and compute the lists of the window after it.
 
     Raises:
@@ -183,10 +184,10 @@ def measure(dataset: Dataset, cut: float, config: JobConfig, *, explore: bool) -
             wiring = funnel_config(config, cpu)
             rankers: Rankers = fit_rankers(past, split, config, wiring, PhaseTimer()).rankers
             models = fit_models(past, past.log, config.recall, start)
-            funnel = build_offline_funnel(models, wiring, rankers)
-            lists[FUNNEL] = asyncio.run(
-                _funnel_lists(funnel, dataset, requests, config.seed, explore=explore)
-            )
+            for name in (FUNNEL, SERVED):
+                funnel = build_offline_funnel(models, wiring, rankers)
+                work = _funnel_lists(funnel, dataset, requests, config.seed, explore=name == SERVED)
+                lists[name] = asyncio.run(work)
     relevant = RowSets.of([one.user.relevant for one in requests])
     return VisitLines(
         f"{cut:.0%}",
@@ -246,7 +247,7 @@ def compare(windows: Sequence[VisitLines], seed: int) -> list[dict[str, Any]]:
         for n, window in enumerate(windows[1:], 1):
             rival = best_rival(windows[:n], is_warm=is_warm)
             chosen = window.is_warm == is_warm
-            values = [window.ndcg[name][chosen] for name in (FUNNEL, rival, POPULARITY)]
+            values = [window.ndcg[name][chosen] for name in (FUNNEL, SERVED, rival, POPULARITY)]
             columns.append(np.stack(values, axis=1))
             users.append(1_000_000_000 * n + window.users[chosen])
             events.append(window.events[chosen])
@@ -260,10 +261,12 @@ def compare(windows: Sequence[VisitLines], seed: int) -> list[dict[str, Any]]:
                         "users": "with a history" if is_warm else "new",
                         "events": "1 and more" if count is None else str(count),
                         "lists": int(rows.sum()),
-                        "funnel": sample.mean(0)["mean"],
-                        "rival": sample.mean(1)["mean"],
-                        "popularity": sample.mean(2)["mean"],
-                        "ratio": sample.ratio(0, 1),
+                        **{
+                            name: sample.mean(column)["mean"]
+                            for column, name in enumerate(FUNNEL_COLUMNS)
+                        },
+                        "ratio": sample.ratio(0, 2),
+                        "served_ratio": sample.ratio(1, 0),
                     }
                 )
     return lines
@@ -271,7 +274,7 @@ def compare(windows: Sequence[VisitLines], seed: int) -> list[dict[str, Any]]:
 
 def best_rival(earlier: Sequence[VisitLines], *, is_warm: bool) -> str:
     """Return the matrix product with the best lists after an event in these windows."""
-    names = [name for name in earlier[0].ndcg if name not in {FUNNEL, POPULARITY}]
+    names = [name for name in earlier[0].ndcg if name not in FUNNEL_COLUMNS]
 
     def mean(name: str) -> float:
         chosen = [one.ndcg[name][(one.is_warm == is_warm) & (one.events > 0)] for one in earlier]
@@ -283,11 +286,15 @@ def best_rival(earlier: Sequence[VisitLines], *, is_warm: bool) -> str:
 
 def show(lines: list[dict[str, Any]], rivals: dict[str, dict[str, str]], console: Console) -> None:
     """Print a line for each number of events."""
-    table = Table("users", "events", "lists", "funnel", "rival", "popularity", "funnel / rival")
+    ratios = ("funnel / rival", "as served / funnel")
+    table = Table("users", "events", "lists", *FUNNEL_COLUMNS, *ratios)
     for line in lines:
-        figures = [f"{line[name]:.3f}" for name in ("funnel", "rival", "popularity")]
-        ratio = "{mean:.2f} ({low:.2f} to {high:.2f})".format(**line["ratio"])
-        table.add_row(line["users"], line["events"], str(line["lists"]), *figures, ratio)
+        figures = [f"{line[name]:.3f}" for name in FUNNEL_COLUMNS]
+        intervals = [
+            "{mean:.2f} ({low:.2f} to {high:.2f})".format(**line["ratio"]),
+            "{mean:.3f} ({low:.3f} to {high:.3f})".format(**line["served_ratio"]),
+        ]
+        table.add_row(line["users"], line["events"], str(line["lists"]), *figures, *intervals)
     console.print(table)
     console.print(f"rivals: {rivals}", markup=False)
 
@@ -295,17 +302,14 @@ def show(lines: list[dict[str, Any]], rivals: dict[str, dict[str, str]], console
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
     cuts: Annotated[str, typer.Option(help="Cuts, as shares of the interactions.")] = CUTS,
-    explore: Annotated[  # noqa: FBT002
-        bool, typer.Option(help="Lists as they are served, with exploration.")
-    ] = False,
     result: Annotated[Path | None, typer.Option(help="File of the result, as JSON.")] = None,
 ) -> None:
     """Compare lists in the middle of a visit with those of one matrix product."""
-    console, config = Console(), JobConfig()
+    console, config = Console(width=160), JobConfig()
     with errors_as_sentences():
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         shares = [FIRST_CUT, *(float(share) for share in cuts.split(","))]
-        windows = [measure(dataset, share, config, explore=explore) for share in shares]
+        windows = [measure(dataset, share, config) for share in shares]
     lines = compare(windows, config.seed)
     rivals = {
         window.name: {

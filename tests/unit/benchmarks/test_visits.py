@@ -7,7 +7,14 @@ import pytest
 
 from app.contracts import NO_HISTORY
 from benchmarks.quality import visits
-from benchmarks.quality.visits import FUNNEL, POPULARITY, MatrixProducts, VisitLines, VisitRequest
+from benchmarks.quality.visits import (
+    FUNNEL,
+    POPULARITY,
+    SERVED,
+    MatrixProducts,
+    VisitLines,
+    VisitRequest,
+)
 from offline.config import JobConfig
 from offline.data.dataset import NO_LOG
 from offline.data.errors import DataError
@@ -71,7 +78,13 @@ def test_requests_are_in_order_of_time_and_only_later_likes_are_relevant():
 
 def line(name, funnel, cosine, ease):
     two = np.array([1, 2])
-    ndcg = {FUNNEL: funnel, "cosine": cosine, "ease": ease, POPULARITY: (0.9, 0.9)}
+    ndcg = {
+        FUNNEL: funnel,
+        SERVED: np.array(funnel) / 2,
+        "cosine": cosine,
+        "ease": ease,
+        POPULARITY: (0.9, 0.9),
+    }
     columns = {name: np.array(values, float) for name, values in ndcg.items()}
     return VisitLines(name, two, two, np.array([True, True]), columns)
 
@@ -88,3 +101,4 @@ def test_the_rival_of_a_window_is_the_best_one_before_it():
     assert after_one["ratio"]["mean"] == pytest.approx(4.0)
     assert (together["lists"], together["rival"]) == (2, pytest.approx(0.15))
     assert together["ratio"]["mean"] == pytest.approx(2.0)
+    assert together["served_ratio"]["mean"] == pytest.approx(0.5)
