@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
@@ -38,6 +38,7 @@ def test_the_logarithm_has_ten_digits(x):
     assert features.log(np.float64(x)) == pytest.approx(np.log(x), rel=1e-10, abs=1e-12)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 99), st.integers(1, 21))
 def test_cosines_are_those_of_the_vectors(seed, n_events):
     random, items, lengths, rows = world(seed)
@@ -56,6 +57,25 @@ def test_cosines_are_those_of_the_vectors(seed, n_events):
     nothing = (items[:, :0], lengths, unit, rows, events)
     assert np.isnan(both(nearness_features, *nothing)[:4]).all()
     assert np.isnan(both(mean_cosines, *nothing)[0]).all()
+
+
+@settings(max_examples=18)
+@given(st.integers(0, 99), st.sampled_from([0, 1, 31, 32, 33, 65]), st.sampled_from([1, 4, 7]))
+def test_cosines_are_the_same_in_pools_that_fill_blocks_of_rows_and_in_others(seed, n, size):
+    random, items, lengths, _ = world(seed)
+    contents = (items / lengths[:, None])[:, :size].copy()
+    rows, events = random.integers(0, N, n), random.integers(0, N, 6)
+    columns = both(nearness_features, items, lengths, contents, rows, events)
+    cosines = contents[rows] @ contents[events].T
+    expected = [
+        cosines[:, 0],
+        cosines[:, :5].max(axis=1),
+        cosines.max(axis=1),
+        cosines.mean(axis=1),
+    ]
+    np.testing.assert_allclose(columns[4:], expected, atol=1e-5)
+    alone = nearness_features(items, lengths, contents, rows[-1:], events)
+    np.testing.assert_array_equal(columns[:, -1:], alone)
 
 
 @given(st.integers(0, 99))
@@ -139,3 +159,23 @@ def test_popularity_is_seen_through_each_half_life(seed):
     ]
     for column, values in zip(columns, expected, strict=True):
         np.testing.assert_allclose(column, values, atol=1e-5)
+
+
+@given(st.integers(0, 99), st.booleans())
+def test_the_lift_by_segment_counts_the_likes_since_the_bundle(seed, is_live):
+    random, _, _, rows = world(seed)
+    old, new = (random.random((2, N, 5)) * 20).astype(np.float32)  # four segments, and all users
+    mass, new_mass = random.random((2, 5)) * 100 + 1
+    decay, prior, segments = np.float64(0.7), 5.0, random.integers(0, 4, random.integers(1, 4))
+    of_all = old[:, 4:] / mass[4]
+    share = ((old + prior * of_all) / (mass + prior)).astype(np.float32)
+    share[:, 4:] = of_all
+    liked = new.T.copy() if is_live else np.zeros((0, N), np.float32)
+    live_mass = new_mass if is_live else np.zeros(0)
+    lift = both(features.segment_lift, share, liked, decay, segments, mass, live_mass, prior, rows)
+    added, added_mass = (decay * new, decay * new_mass) if is_live else (0.0, 0.0)
+    likes, mass = old + added, mass + added_mass
+    of_all = likes[:, 4:] / mass[4]
+    now = (likes + prior * of_all) / (mass + prior)
+    ratios = (now[:, segments] + features.MIN_SHARE) / (of_all + features.MIN_SHARE)
+    np.testing.assert_allclose(lift, np.log(ratios).mean(axis=1)[rows], rtol=1e-4, atol=1e-5)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.kernels.neighbours import best_sums, nearest_users, sum_weights
+from app.kernels.neighbours import best_sums, nearest_users, sum_weights, table_spans
 from app.kernels.reasons import similarity_amounts, weights_of_rows
-from app.kernels.recall import first_allowed, merge_lists
+from app.kernels.recall import best_lists, first_allowed, merge_lists
 from app.kernels.selection import select_top
 
 FAR = 2**40  # a row that no array could be as long as
@@ -62,7 +62,7 @@ def spans_of(random, n_rows):
 def test_the_best_sums_are_the_best_of_all_sums(seed, n_rows, least):
     random = np.random.default_rng(seed)
     spans = spans_of(random, n_rows)
-    excluded = np.unique(random.choice(np.append(spans[3], 3), 4)).astype(np.int64)
+    excluded = np.unique(random.choice(np.append(spans[3], [3, 40]), 4)).astype(np.int64)
     unique, sums, _ = sum_weights(*spans, least)
     expected = select_top(unique, sums.astype(np.float32), excluded, 7)
     for compute in both(best_sums):
@@ -107,6 +107,28 @@ def test_events_add_to_the_similarity_of_those_who_liked_an_item(seed, n_wanted)
     for compute in both(similarity_amounts):
         amounts = compute(*spans, nearest, similarities, indptr, items, likes, wanted)
         assert amounts == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+@given(st.lists(st.integers(0, 5), max_size=6), st.lists(st.integers(-2, 9), max_size=9))
+def test_rows_that_a_table_does_not_have_have_no_entries(sizes, rows):
+    indptr = np.cumsum([0, *sizes])
+    for compute in both(table_spans):
+        starts, ends = compute(indptr, rows_of(rows))
+        for row, start, end in zip(rows, starts, ends, strict=True):
+            if 0 <= row < len(sizes):
+                assert (start, end) == (indptr[row], indptr[row + 1])
+            else:
+                assert start == end <= indptr[-1]
+
+
+@given(st.integers(0, 999), st.integers(0, 9), st.integers(1, 4))
+def test_an_item_belongs_to_the_list_with_its_smallest_rank_after_the_handicap(seed, n, c):
+    random = np.random.default_rng(seed)
+    ranks = random.integers(-1, 4, (n, c + 1), np.int32)
+    handicaps, unranked = random.integers(0, 4, (2, c), np.int32)
+    counted = np.where(ranks[:, :c] < 0, unranked, 2 * ranks[:, :c] + handicaps)
+    for compute in both(best_lists):
+        assert compute(ranks, handicaps, unranked).tolist() == counted.argmin(axis=1).tolist()
 
 
 scores = weights | st.just(np.nan) | st.floats(width=32)  # few different ones, or many

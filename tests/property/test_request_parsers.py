@@ -51,14 +51,16 @@ def count(content):
 @given(json_values, st.booleans(), st.lists(st.integers(0, 400), max_size=3))
 def test_the_scan_of_a_text_finds_its_depth_and_all_of_its_values(content, is_ascii, cuts):
     text = json.dumps(content, ensure_ascii=is_ascii).encode()
-    state = np.zeros(STATE_SIZE, np.int64)
     ends = sorted({0, *(min(cut, len(text)) for cut in cuts), len(text)})
-    for start, end in pairwise(ends):
-        scan_json(np.frombuffer(text[start:end], np.uint8), state)
     values, depth = count(content)
-    assert state[DEEPEST] == depth
     empty = text.count(b"[]") + text.count(b"{}")
-    assert values <= state[VALUES] <= values + 1 + empty  # the outermost one, and what is empty
+    for scan in (scan_json, scan_json.python):
+        state = np.zeros(STATE_SIZE, np.int64)
+        for start, end in pairwise(ends):
+            scan(np.frombuffer(text[start:end], np.uint8), state)
+        assert state[DEEPEST] == depth
+        most = values + 1 + empty  # the outermost one, and what is empty
+        assert values <= state[VALUES] <= most
 
 
 @given(st.binary(max_size=300), st.sampled_from([JSON, LINES]))
