@@ -141,7 +141,8 @@ def _read_segment(segments: Segments, text: str) -> tuple[str, str]:
         raise RefusalError(422, _unknown_attribute(segments, name), "segment")
     at = segments.names.index(name)
     if segment_codes(segments, {name: value})[at] < 0:
-        raise RefusalError(422, unknown_name(f"{name}:{value}", segments.labels[at]), "segment")
+        existing = [f"{name}:{label}" for label in segments.labels[at]]
+        raise RefusalError(422, unknown_name(text, existing), "segment")
     return name, value
 
 

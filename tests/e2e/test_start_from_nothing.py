@@ -60,6 +60,9 @@ def check_items(served):
     """The bundle has the items, and what was bought together."""
     assert served.client.get("/items/film-7").json()["source"] == "bundle"
     assert ids(served.client.get("/items/film-0/bought-together").json()) == ["film-4"]
+    alone = served.client.get("/items/film-1/bought-together").json()
+    assert alone["items"] == []
+    assert "was bought in two visits together with film-1" in alone["notes"][0]
 
 
 def test_a_new_product_begins_with_nothing_and_ends_with_a_personal_list(tmp_path):

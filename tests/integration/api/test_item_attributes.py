@@ -104,6 +104,8 @@ def test_what_is_put_is_found_by_its_attributes_at_once(shop):
     held = {"price": 3.0, "language": "fr", "vegan": "true"}
     assert answer.json()["attributes"] == held
     assert shop.client.get("/items/new").json()["attributes"] == held
+    body = shop.recommend("a-stranger", filter='language == "fr"', fields="price,language,vegan")
+    assert [item["fields"] for item in body["items"]] == [held]
     assert everything(shop, 'language == "fr"') == {"new"}
     assert everything(shop, 'price == 3 and language == "fr" and vegan == true') == {"new"}
 

@@ -50,9 +50,27 @@ def test_popular_items_of_a_category_have_it_and_a_misspelt_one_is_noted(api):
 
 
 def test_a_segment_must_be_one_of_the_bundle(api):
-    for segment, word in (("age", "age:24-28"), ("shoe:43", "there is no segment shoe")):
+    refused = [
+        ("age", "age:24-28"),
+        ("shoe:43", "there is no segment shoe"),
+        ("occupation:kook", "did you mean occupation:cook? "),
+        (["gender:F", "gender:M"], "name each attribute once"),
+    ]
+    for segment, word in refused:
         answer = api.client.get("/popular", params={"segment": segment})
         assert word in is_refused(answer, 422, "segment")
+
+
+def test_what_a_segment_prefers_counts_more_there_alone(api):
+    def scores(**options):
+        items = items_of(api, "/popular", k=30, **options)["items"]
+        return {item["item_id"]: item["score"] for item in items}
+
+    everybody, cooks = scores(), scores(segment=["occupation:cook", "gender:F"])
+    shared = everybody.keys() & cooks.keys()
+    lifts = [cooks[item] / everybody[item] for item in shared]
+    assert min(lifts) < 0.99
+    assert max(lifts) > 1.01
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -85,5 +103,8 @@ def test_a_recommendation_carries_the_fields_that_are_named(api, method):
         assert set(item["fields"]) == {"title", "provider", "year", "category", "flag"}
         assert item["fields"]["title"] == item["title"]
     assert "fields" not in api.recommend("u3")["items"][0]
+    assert "list" in is_refused(
+        api.client.post("/recommend", json={"user_id": "u3", "fields": 7}), 422, "fields"
+    )
     answer = api.client.get("/recommend", params={"user_id": "u3", "fields": "prize"})
     assert "there is no prize" in is_refused(answer, 422, "fields")

@@ -301,6 +301,14 @@ def test_a_new_item_resembles_others_by_content_alone_and_the_answer_says_so(sho
     assert shop.client.get("/items/similar-new/similar").status_code == 404
 
 
+def test_a_new_item_without_attributes_resembles_nothing_and_the_answer_says_what_to_do(shop):
+    assert shop.client.put("/items/bare", json={}).is_success
+    body = items_of(shop, "/items/bare/similar")
+    assert (body["by"], body["items"]) == ("content", [])
+    assert body["notes"][-1] == "the item bare has no content: PUT a title or categories"
+    assert shop.client.delete("/items/bare").is_success
+
+
 def test_what_is_liked_now_is_popular_and_trending_within_a_second(shop):
     last = items_of(shop, "/popular", k=100, explain=True)["items"][-1]
     assert last["explain"]["likes_90_days"] > 0
