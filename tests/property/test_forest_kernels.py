@@ -1,15 +1,18 @@
 """The compiled loops over trees against a walk through the trees as LightGBM dumps them."""
 
+from dataclasses import fields, replace
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.kernels.forest import add_masked_trees, add_walked_trees, flatten, lowest_bit
+from app.kernels.forest import Forest, add_masked_trees, add_walked_trees, flatten, lowest_bit
 
 WIDTH = 3
 THRESHOLDS = [-1.0, -1e-36, 0.0, 1e-36, 0.1, 0.5, 1e300, -1e300]
 SPECIAL = [np.nan, 0.0, -0.0, 1e-36, -1e-36, 0.1, 0.5, -1.0, np.inf, -np.inf]
-EDGES = [1, 2, 8, 9, 16, 17, 32, 33, 64, 65]  # leaves that fill a mask, and one more
+EDGES = [1, 2, 8, 9, 16, 17, 32, 33, 64, 65, 70]  # leaves that fill a mask, and more
 
 
 def grow(random, n_leaves):
@@ -27,6 +30,11 @@ def grow(random, n_leaves):
         "left_child": grow(random, n_left),
         "right_child": grow(random, n_leaves - n_left),
     }
+
+
+def flatten_all(roots):
+    trees = [{"tree_structure": root} for root in roots]
+    return flatten({"num_tree_per_iteration": 1, "max_feature_idx": WIDTH - 1, "tree_info": trees})
 
 
 def leaf_value(node, values):
@@ -65,8 +73,7 @@ def test_trees_are_scored_alike_by_masks_and_by_walks(leaves, n_rows, trees, see
     columns = random.standard_normal((WIDTH, n_rows)).astype(np.float32)
     special = random.random(columns.shape) < 0.6
     columns[special] = random.choice(SPECIAL, special.sum())
-    model = {"num_tree_per_iteration": 1, "max_feature_idx": WIDTH - 1}
-    forest = flatten({**model, "tree_info": [{"tree_structure": root} for root in roots]})
+    forest = flatten_all(roots)
     n_trees, expected = min(trees, len(roots)), np.zeros(n_rows)
     for root in roots[:n_trees]:
         expected += [leaf_value(root, row) for row in columns.T.astype(np.float64)]
@@ -85,3 +92,14 @@ def test_the_lowest_bit_of_a_mask_is_found(mask, data):
     n_bytes = mask().itemsize
     bits = data.draw(st.integers(1, 2 ** (8 * n_bytes) - 1))
     assert lowest_bit(mask(bits), n_bytes) == (bits & -bits).bit_length() - 1
+
+
+ARRAYS = [each.name for each in fields(Forest) if each.name not in {"n_features", "use_masks"}]
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_trees_without_the_last_entry_of_an_array_are_not_sound(name):
+    random = np.random.default_rng(0)
+    forest = flatten_all([grow(random, n_leaves) for n_leaves in (3, 1, 5)])
+    assert forest.is_sound
+    assert not replace(forest, **{name: getattr(forest, name)[:-1]}).is_sound
