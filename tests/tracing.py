@@ -7,8 +7,10 @@ all threads. Without coverage nothing is traced.
 
 import sys
 import threading
+from contextlib import contextmanager
 from functools import wraps
 from importlib.machinery import SourceFileLoader
+from inspect import unwrap
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,19 @@ def with_tracer(tracer, function):
 def untraced(function):
     """Return the function untraced: what it runs of the project must run in another test, too."""
     return with_tracer(None, function)
+
+
+@contextmanager
+def compilation_traced():
+    """Let Numba compile traced meanwhile, where a test is about the code that it writes."""
+    from numba.core.dispatcher import Dispatcher  # noqa: PLC0415 (few tests need it)
+
+    before = Dispatcher.compile
+    Dispatcher.compile = unwrap(before)
+    try:
+        yield
+    finally:
+        Dispatcher.compile = before
 
 
 class ProjectTracing:

@@ -1,14 +1,11 @@
 """The compiled loops of the features: the same as plain Python, and right to the last digits."""
 
-from inspect import unwrap
-
 import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
-from numba.core.dispatcher import Dispatcher
 
 from app.kernels import features
 from app.kernels.features import linear_scores
@@ -19,6 +16,7 @@ from app.kernels.similarity import (
     nearness_features,
     product_features,
 )
+from tests.tracing import compilation_traced
 
 N, SIZE = 30, 11  # items, and dimensions that fill no whole vector of the processor
 
@@ -105,9 +103,8 @@ def test_a_product_has_the_same_bits_in_compiled_code(seed, size):
     assert products == pytest.approx(items[rows] @ vector, abs=1e-4)
 
 
-def test_a_product_that_is_compiled_anew_has_the_same_bits(monkeypatch):
+def test_a_product_that_is_compiled_anew_has_the_same_bits():
     """The kernels come from a cache, so that this alone always writes the code of a product."""
-    monkeypatch.setattr(Dispatcher, "compile", unwrap(Dispatcher.compile))  # traced, see tracing.py
 
     def product(items, vector):
         return row_product(items, 1, vector)
@@ -117,7 +114,8 @@ def test_a_product_that_is_compiled_anew_has_the_same_bits(monkeypatch):
     for size in (0, 1, 7, 8, 21):
         items = random.standard_normal((2, size)).astype(np.float32)
         vector = random.standard_normal(size).astype(np.float32)
-        assert compiled(items, vector) == product(items, vector)
+        with compilation_traced():
+            assert compiled(items, vector) == product(items, vector)
 
 
 @given(st.integers(0, 99))
