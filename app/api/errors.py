@@ -107,8 +107,8 @@ def unknown_name(name: str, names: Iterable[str]) -> str:
     """Return the message about a name that does not exist, with the nearest one that does."""
     existing = sorted(names)
     near = get_close_matches(name, existing, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"there is no {name}: {hint}There are {', '.join(existing)}"
+    start = f"did you mean {near[0]}? There" if near else "there"
+    return f"there is no {name}: {start} are {', '.join(existing)}"
 
 
 def install(app: FastAPI) -> None:

@@ -77,21 +77,26 @@ def item_list_response(
 ) -> Response:
     """Build the answer as ``ItemListBody`` describes it. ``facts`` come before the items."""
     catalogue, proposal = deployment.live_items.catalogue, result.proposal
+    shown = np.flatnonzero(catalogue.available[proposal.rows])  # not what was deleted since
+    rows = proposal.rows[shown]
     columns = zip(
-        catalogue.ids.names(proposal.rows),
-        catalogue.titles.take(proposal.rows),
-        proposal.scores.tolist(),
+        catalogue.ids.names(rows),
+        catalogue.titles.take(rows),
+        proposal.scores[shown].tolist(),
         strict=True,
     )
     items = [{"item_id": name, "title": title, "score": score} for name, title, score in columns]
-    add_fields(items, catalogue, proposal.rows, options.fields)
-    for item, explanation in zip(items, result.explanations, strict=False):
-        item["explain"] = explanation
+    add_fields(items, catalogue, rows, options.fields)
+    if result.explanations:
+        for item, position in zip(items, shown.tolist(), strict=True):
+            item["explain"] = result.explanations[position]
     body: dict[str, Any] = {"bundle": deployment.bundle.version, **facts, "items": items}
     every_note = [
         *result.notes,
         *(filter_notes(catalogue, options.filter) if options.filter else ()),
     ]
+    if not items and not every_note:
+        every_note = ["nothing that may be shown in this scene and passes the filter is known here"]
     if every_note:
         body["notes"] = every_note
     body["took_ms"] = round((monotonic() - http.scope["arrived"]) * 1000, 3)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.api.endpoint import describe_parameters, json_response, read_query_string
 from app.api.errors import Fault, RefusalError
@@ -26,6 +26,7 @@ from app.live_catalogue.item_store import ItemStore
 
 router = APIRouter(tags=["items"])
 MAX_LIMIT = 200
+MAX_WORDS = 10  # each is looked for in every title
 MAX_BLOCKS = 50  # of 2,000 items that one request looks at; the next page goes on from there
 ERRORS = error_bodies(
     {422: "The request is not valid; the answer says where.", 503: "Not ready yet; ask again."}
@@ -44,6 +45,13 @@ class ItemSearchQuery(BaseModel):
     fields: ItemFields = Field(default_factory=list)
     limit: int = Field(20, ge=1, le=MAX_LIMIT, description="How many items, at most.")
     cursor: str = Field("", max_length=256, description="Of the page before.")
+
+    @field_validator("title")
+    @classmethod
+    def _has_few_words(cls, title: str) -> str:
+        if len(set(title.casefold().split())) > MAX_WORDS:
+            raise ValueError(f"name at most {MAX_WORDS} words of the title")
+        return title
 
 
 class MatchingItem(BaseModel):
@@ -97,8 +105,8 @@ async def _search(
     condition = _read_filter(catalogue, options)
     search = ItemSearch(options.prefix, options.title, options.cursor)
     rows, cursor = NO_ROWS, ""
-    added = catalogue.ids.added_rows.copy()
-    for number, (block, block_end) in enumerate(search.blocks(catalogue, added), 1):
+    new = await asyncio.to_thread(search.sort_added, catalogue.ids.added_rows.copy())
+    for number, (block, block_end) in enumerate(search.blocks(catalogue, new), 1):
         cursor = block_end
         matching = block[condition.allows(block)] if condition else block
         rows = np.concatenate([rows, _without_deleted(catalogue, item_store, matching)])

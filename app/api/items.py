@@ -67,15 +67,22 @@ async def patch_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     """
     service, deployment = items_access(http)
     require_item(service, deployment, item_id)
-    return await _set_fields(http, item_id, body)
+    return await _set_fields(http, item_id, body, must_exist=True)
 
 
-async def _set_fields(http: Request, item_id: str, body: ItemBody) -> Response:
-    """Set the fields of an item in every worker, and return the item."""
+async def _set_fields(
+    http: Request, item_id: str, body: ItemBody, *, must_exist: bool = False
+) -> Response:
+    """Set the fields of an item in every worker, and return the item.
+
+    ``must_exist`` refuses an item that the store has not, or has deleted, when the change is made.
+    """
     service, deployment = items_access(http)
     update = update_of(deployment, item_id, body)
 
     def update_if_it_fits(before: ItemRecord | None) -> ItemRecord:
+        if must_exist:
+            _require_existing(deployment, item_id, before)
         item = update(before)
         _require_row(service, deployment, item)
         return item
@@ -134,9 +141,16 @@ def find_item(service: Service, deployment: Deployment, item_id: str) -> ItemRec
 def require_item(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:
     """Return the record of an item. Refuse an item that is unknown or deleted."""
     item = find_item(service, deployment, item_id)
-    if item.is_deleted:
-        raise RefusalError(404, f"the item {item_id} was deleted; PUT it to create it again")
+    _require_existing(deployment, item_id, item)
     return item
+
+
+def _require_existing(deployment: Deployment, item_id: str, record: ItemRecord | None) -> None:
+    """Refuse an item that is deleted, or that has neither a record nor a row in the bundle."""
+    if record is None and deployment.live_items.base.ids.row(item_id) < 0:
+        raise RefusalError(404, f"there is no item {item_id}; PUT it to create it")
+    if record is not None and record.is_deleted:
+        raise RefusalError(404, f"the item {item_id} was deleted; PUT it to create it again")
 
 
 def _require_row(service: Service, deployment: Deployment, item: ItemRecord) -> None:

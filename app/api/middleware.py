@@ -146,7 +146,7 @@ class _Flight:
 
 def is_import(scope: Scope) -> bool:
     """Return whether a request writes many events, items or users, or one item of many."""
-    if scope["method"] == "PUT":
+    if scope["method"] in {"PUT", "PATCH"}:
         return str(scope["path"]).startswith("/items/")
     if scope["method"] != "POST" or scope["path"] not in {"/events", "/items", "/users"}:
         return False

@@ -26,6 +26,7 @@ from app.service.item_lists import (
     TOGETHER,
     SimilarItems,
     bought_together,
+    has_behaviour,
     needs_a_thread,
     similar_by_behaviour,
     similar_by_content,
@@ -81,7 +82,9 @@ async def similar_items(http: Request, item_id: ItemId) -> Response:
     similar = NO_SIMILAR_ITEMS
     if by == "behaviour":
         similar = similar_by_behaviour(models, query, row)
-        if not similar.by_table:
+        if has_behaviour(models, row):
+            notes += [] if len(similar.items) else [_NOTHING_ALLOWED]
+        else:
             by = "content"
             notes.append(_why_no_behaviour(models.catalogue, item_id, row))
     if by == "content":
@@ -134,6 +137,12 @@ async def _compare_content(deployment: Deployment, query: Query, row: int) -> Si
     if needs_a_thread(deployment.bundle.models):
         return await deployment.cpu(similar_by_content, *work)
     return similar_by_content(*work)
+
+
+_NOTHING_ALLOWED = (
+    "none of the items that the same users liked may be shown in this scene and passes the filter: "
+    "by=content looks at all items"
+)
 
 
 def _why_no_behaviour(catalogue: Catalogue, item_id: str, row: int) -> str:

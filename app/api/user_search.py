@@ -26,6 +26,7 @@ router = APIRouter(tags=["users"])
 MAX_LIMIT = 200
 MAX_SCANS = 20  # of the store, for one answer
 KEYS_PER_SCAN = 500
+MAX_PLACE = 21  # of a cursor of Redis, below 2**64, and its letter
 BUNDLE, STORE = "b", "s"  # where the next page begins; the place there follows
 ERRORS = error_bodies(
     {422: "The request is not valid; the answer says where.", 503: "Not ready yet; ask again."}
@@ -77,7 +78,8 @@ async def search_users(http: Request) -> Response:
     if place.startswith(BUNDLE):
         ids, cursor = _of_bundle(service, deployment, options, place[1:])
         return _page(ids, "bundle", cursor)
-    if not (place.startswith(STORE) and place[1:].isascii() and place[1:].isdigit()):
+    is_number = place[1:].isascii() and place[1:].isdigit() and len(place) <= MAX_PLACE
+    if not (place.startswith(STORE) and is_number and int(place[1:]) < 2**64):
         raise RefusalError(422, "send the cursor of the answer before, unchanged", "cursor")
     ids, cursor = await _of_store(service, deployment, options, int(place[1:]))
     return _page(ids, "live", cursor)

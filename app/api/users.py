@@ -60,7 +60,8 @@ class UserChangesBody(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"attributes": {"age": 25}}]}
     )
     attributes: dict[FieldName, ScalarValue | None] = Field(
-        max_length=MAX_ATTRIBUTES, description="Null removes an attribute."
+        max_length=MAX_ATTRIBUTES,
+        description="Null removes what was set; the value of the training data then holds.",
     )
 
 
@@ -163,7 +164,10 @@ def describe_user(service: Service, user_id: str, attributes: Mapping[str, str])
     responses=NOT_STORED,
 )
 async def patch_user(http: Request, user_id: UserPathId, body: UserChangesBody) -> Response:
-    """Set the attributes that the body names, and keep the others. Null removes one."""
+    """Set the attributes that the body names, and keep the others.
+
+    Null removes what was set. The value of the training data, if there is one, then holds again.
+    """
     service = service_of(http)
     require_deployment(service)
     changes = {

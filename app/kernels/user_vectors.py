@@ -130,9 +130,11 @@ def fold_in_amounts(
 ) -> NDArray[np.float64]:
     """Return what each event adds to the product of the folded-in vector with items, (n, l).
 
+    The sum over the events is the product itself.
+
     Args:
         items: (catalogue, d)
-        factor: (d, d) of ``solve_fold_in``.
+        factor: (d, d) the Cholesky factor that ``solve_fold_in`` returns.
         confidences: (l,) ``1 + extra`` of ``solve_fold_in``.
         events: (l,) items of the events.
         rows: (n,) the items.

@@ -50,16 +50,23 @@ def variants_of(models: Models, row: int) -> Rows:
 def similar_by_behaviour(models: Models, query: Query, row: int) -> SimilarItems:
     """Return what the same users liked: the item's neighbours in three tables, fused by rank.
 
-    An item without likes, or newer than the bundle, has no neighbours.
+    An item without likes, or newer than the bundle, has no neighbours (``has_behaviour``).
     """
     names = [name for name in BEHAVIOUR_TABLES if name in models.tables]
     lists = [_neighbours(models, query, row, name) for name in names]
     if not any(map(len, lists)):
-        return NO_SIMILAR_ITEMS
+        return NO_SIMILAR_ITEMS  # none of them may be shown
     pool = merge(lists, query)
     fused = Proposal.best(pool.rows, pool.scores, len(pool))  # the pool is in the order of rows
     best = _best_available(models.catalogue, fused, query)
     return SimilarItems(best, dict(zip(names, lists, strict=True)))
+
+
+def has_behaviour(models: Models, row: int) -> bool:
+    """Return whether an item has neighbours by behaviour, whether or not they may be shown."""
+    names = [name for name in BEHAVIOUR_TABLES if name in models.tables]
+    spans = [MappedTables(models.tables).spans(name, np.array([row])) for name in names]
+    return any(int(span.ends[0]) > int(span.starts[0]) for span in spans)
 
 
 def similar_by_content(

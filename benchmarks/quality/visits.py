@@ -142,7 +142,10 @@ class MatrixProducts:
 def list_requests(
     dataset: Dataset, start: float, end: float, config: JobConfig
 ) -> list[VisitRequest]:
-    """List the requests of a window in order of time."""
+    """List the requests of a window in order of time: one for each moment of each user.
+
+    Users with fewer than ``MIN_EVENTS`` events in the window have none.
+    """
     log = dataset.log
     active = find_active_users(log, start, end, seen_rules(config.policy.seen))
     had_events = np.bincount(log.before(start).users, minlength=len(dataset.users)) > 0

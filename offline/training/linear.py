@@ -180,7 +180,11 @@ def fit_listwise(table: RankTable, like: Logistic, penalty: float) -> Logistic:
 
 
 def calibrate(linear: Logistic, features: Matrix, share: float) -> Logistic:
-    """Change the intercept so that the mean probability is ``share``, in (0, 1)."""
+    """Change the intercept so that the mean probability is ``share``, in (0, 1).
+
+    Raises:
+        ValueError: no intercept within ``MAX_LOG_ODDS`` gives this share.
+    """
     odds = linear.score(features).astype(np.float64) - linear.bias
     bias = brentq(lambda moved: expit(odds + moved).mean() - share, -MAX_LOG_ODDS, MAX_LOG_ODDS)
     return replace(linear, bias=float(bias))

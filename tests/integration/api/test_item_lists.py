@@ -34,6 +34,13 @@ def test_similar_items_lack_the_item_itself_and_do_not_follow_trends(api, by):
     assert ids(items_of(api, "/items/i3/similar", by=by, k=5)) == ids(body)
 
 
+def test_a_list_that_a_filter_empties_says_so_and_does_not_change_to_content(api):
+    body = items_of(api, "/items/i3/similar", filter="year > 3000")
+    assert (body["by"], body["items"]) == ("behaviour", [])
+    assert "passes the filter" in body["notes"][0]
+    assert "passes the filter" in items_of(api, "/popular", filter="year > 3000")["notes"][0]
+
+
 def test_a_bundle_without_purchases_says_why_nothing_is_bought_together(api):
     body = items_of(api, "/items/i3/bought-together")
     assert body["items"] == []

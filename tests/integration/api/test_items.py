@@ -1,5 +1,6 @@
 """``/items``: a catalogue that changes while it is served."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import orjson
@@ -363,6 +364,18 @@ def test_a_patch_changes_an_item_and_creates_none(shop, new):
     assert shop.client.get("/items/nobody").status_code == 404
 
 
+def test_a_patch_does_not_bring_back_an_item_that_is_deleted_at_the_same_time(shop):
+    with ThreadPoolExecutor(2) as pool:
+        for n in range(8):
+            path = f"/items/both-{n}"
+            assert shop.client.put(path, json={"title": "Both"}).is_success
+            patched = pool.submit(shop.client.patch, path, json={"released": 2001})
+            deleted = pool.submit(shop.client.delete, path)
+            assert deleted.result().status_code == 204
+            assert patched.result().status_code in {200, 404}
+            assert shop.client.get(path).status_code == 404
+
+
 def test_items_are_found_by_id_title_and_filter_page_by_page(shop, new):
     page = shop.client.get("/items", params={"prefix": new, "fields": "year,category"}).json()
     assert page == {
@@ -386,6 +399,8 @@ def test_items_are_found_by_id_title_and_filter_page_by_page(shop, new):
     assert new in names
     assert names == sorted(set(names))
     assert items_of(shop, "/items", filter='category == "war"', limit=200)["items"]
+    many = shop.client.get("/items", params={"title": " ".join("abcdefghijk")})
+    assert "at most 10 words" in is_refused(many, 422, "title")
     shop.client.delete(f"/items/{new}")
     assert ids(items_of(shop, "/items", prefix=new)) == []
     answer = shop.client.get("/items", params={"filter": "yeer > 1"})

@@ -66,7 +66,7 @@ async def test_every_fault_of_a_query_string_is_named_with_the_valid_names():
     assert (error["field"], len(error["faults"])) == ("user_id", 4)
     messages = {fault["field"]: fault["message"] for fault in error["faults"]}
     assert messages["usr_id"] == "there is no usr_id: did you mean user_id? There are k, user_id"
-    assert messages["zzz"] == "there is no zzz: There are k, user_id"
+    assert messages["zzz"] == "there is no zzz: there are k, user_id"
     assert "valid integer" in messages["k"]
     assert error["message"] == messages["user_id"]
 

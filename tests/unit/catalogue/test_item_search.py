@@ -5,7 +5,7 @@ import pytest
 
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
-from app.catalogue.item_search import BLOCK_ROWS, ItemSearch
+from app.catalogue.item_search import BLOCK_ROWS, MOST_ROWS, ItemSearch
 from app.live_catalogue.catalogue_overlay import build_overlay
 
 TITLES = {
@@ -40,8 +40,13 @@ def add(catalogue, *names):
         catalogue.titles.overrides[row] = f"New {name}"
 
 
+def added_to(catalogue, search=None):
+    search = search or ItemSearch()
+    return search.sort_added(catalogue.ids.added_rows)
+
+
 def matching(catalogue, search):
-    blocks = list(search.blocks(catalogue, catalogue.ids.added_rows))
+    blocks = list(search.blocks(catalogue, added_to(catalogue, search)))
     return catalogue.ids.names(np.concatenate([rows for rows, _ in blocks]))
 
 
@@ -79,7 +84,7 @@ def test_blocks_join_to_the_whole_and_name_where_they_end():
     n = 2 * BLOCK_ROWS + 5
     catalogue = catalogue_of({f"{i:05d}": "even" if i % 2 == 0 else "odd" for i in range(n)})
     add(catalogue, "00000x", f"{BLOCK_ROWS:05d}x", "z")
-    blocks = list(ItemSearch(words="even").blocks(catalogue, catalogue.ids.added_rows))
+    blocks = list(ItemSearch(words="even").blocks(catalogue, added_to(catalogue)))
     assert [end for _, end in blocks] == [f"{BLOCK_ROWS - 1:05d}", f"{2 * BLOCK_ROWS - 1:05d}", ""]
     names = catalogue.ids.names(np.concatenate([rows for rows, _ in blocks]))
     assert names == [f"{i:05d}" for i in range(0, n, 2)]
@@ -93,3 +98,13 @@ def test_a_catalogue_without_items_has_later_ones():
     assert matching(catalogue, ItemSearch()) == []
     add(catalogue, "new")
     assert matching(catalogue, ItemSearch()) == ["new"]
+
+
+def test_many_later_items_are_compared_in_blocks_too():
+    catalogue = catalogue_of(TITLES)
+    add(catalogue, *(f"n{n:06d}" for n in range(2 * MOST_ROWS)))
+    blocks = list(ItemSearch().blocks(catalogue, added_to(catalogue)))
+    assert max(len(rows) for rows, _ in blocks) <= MOST_ROWS
+    assert len(matching(catalogue, ItemSearch())) == len(TITLES) + 2 * MOST_ROWS
+    later = matching(catalogue, ItemSearch(after=blocks[0][1]))
+    assert len(later) == len(TITLES) + 2 * MOST_ROWS - len(blocks[0][0])
