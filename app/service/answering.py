@@ -36,7 +36,7 @@ class Answer:
     request_id: str
     record: RequestRecord
     deployment: Deployment
-    run: FunnelRun  # without the items that were deleted or made unavailable while the list was made
+    run: FunnelRun  # without items that became unavailable while the list was made
     item_ids: Sequence[str]  # public ids, best first
     degraded: Sequence[tuple[str, str]]  # (stage, outcome) of each stage that failed
     explanation: Mapping[str, Any]  # why an item is not in the list; empty: not asked for
