@@ -9,25 +9,24 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic, time
 from typing import Any, Self
 
 from app.build import LiveState
-from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.bundle import load_bundle
 from app.catalogue.item_fields import read_fields
 from app.contracts import Request, StageError
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS, StageRunner
 from app.funnel import Funnel, FunnelRun
-from app.live_catalogue.item_store import decode_item, item_records_key
 from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
-from app.state.shared_exclusions import exclusions_path
 from app.state.store import Store
 from app.state.table_readers import MappedTables
-from app.state.user_store import generation_key, lost_key
+from offline.batch.store_watch import STORE_TIMEOUT, read_item_records
 
-STORE_TIMEOUT = 10.0  # seconds for one reply
+SHORT = "short"  # in ``degraded``: fewer than k items
 READ_TOGETHER = 16  # users whose histories are read in one round trip, about
 READ_TIMEOUT = 60.0  # seconds until the events since the bundle have been counted
 
@@ -54,10 +53,15 @@ class UserList:
 
 @dataclass(slots=True, eq=False)
 class BatchFunnel:
-    """The funnel of a service as of one moment. It lives in one process and one thread."""
+    """The funnel of a service as of one moment. It lives in one process and one thread.
+
+    Whether the store has what users must not be shown is checked before and after a run; see
+    ``StoreWatch``.
+    """
 
     settings: Settings
     options: BatchOptions
+    bundle: Path  # its folder: that of all processes of a run, whatever is published meanwhile
     serving: ServingBundle = field(init=False)
     funnel: Funnel = field(init=False)
     _runner: asyncio.Runner = field(init=False)
@@ -68,8 +72,8 @@ class BatchFunnel:
         """Load the bundle, and count the events since.
 
         Raises:
-            BundleError: there is no bundle, or it must not be served.
-            StageError: the store does not answer, or has lost data of users.
+            BundleError: the bundle must not be served.
+            StageError: the store does not answer.
         """
         self._cpu, self._runner = Cpu(threads=1), asyncio.Runner()
         try:
@@ -142,12 +146,9 @@ class BatchFunnel:
 
     async def _load(self) -> None:
         settings = self.settings
-        bundle = load_bundle(find_current_bundle(settings.out))
+        bundle = load_bundle(self.bundle)
         self._store = Store.connect(settings.redis_url or "", timeout=STORE_TIMEOUT)
-        await self._require_user_data()
-        key = item_records_key(settings.key_prefix)
-        stored = await self._store.command("HVALS", key)
-        records = [record for record in map(decode_item, stored) if record]
+        records = await read_item_records(self._store, settings.key_prefix)
         self.serving = ServingBundle.of(bundle, settings, time(), len(records))
         counters = self.serving.build_counters()
         live_items = self.serving.build_live_items(counters)
@@ -172,23 +173,6 @@ class BatchFunnel:
         state = LiveState(counters, histories, tables, histories)
         self.funnel = self.serving.build_funnel(state, self._cpu, NO_CHECKPOINTS)
 
-    async def _require_user_data(self) -> None:
-        """Check that the store has what users must not be shown.
-
-        Raises:
-            StageError: it has lost data of users.
-        """
-        settings, prefix = self.settings, self.settings.key_prefix
-        keys = generation_key(prefix), lost_key(prefix)
-        generation, lost = await self._store.command("MGET", *keys)
-        kept = exclusions_path(settings.state_folder, prefix, settings.redis_url or "")
-        if lost is not None or (generation is None and kept.exists()):
-            raise StageError(
-                f"Redis at {self._store.address} has lost data of users, so it is not known what "
-                "they must not be shown: start the service, restore a backup, or run `recfunnel "
-                "accept-loss`"
-            )
-
 
 def _degraded(run: FunnelRun) -> Iterator[str]:
     """Yield the stages that failed, and "short" for a list of fewer than k items."""
@@ -196,4 +180,4 @@ def _degraded(run: FunnelRun) -> Iterator[str]:
         if done.outcome != "ok":
             yield f"{done.stage} ({done.outcome})"
     if len(run.slate) < run.query.k:
-        yield "short"
+        yield SHORT

@@ -4,7 +4,7 @@ A file is written beside its place and moved there at the end. So it is whole, o
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ SCHEMA: Mapping[str, ColumnType] = {
     "title": pl.String,
     "score": pl.Float32,
 }
+BUNDLE = "bundle"  # the last column
 TEXTS = pl.List(pl.String)
 BUILT_IN_TYPES: Mapping[str, ColumnType] = {
     "title": pl.String,
@@ -45,6 +46,16 @@ def field_types(catalogue: Catalogue, names: Iterable[str]) -> dict[str, ColumnT
     }
     types = {**of_attributes, **BUILT_IN_TYPES}
     return {name: types[name] for name in names}
+
+
+def describe_shadowed(names: Iterable[str], attributes: Collection[str]) -> Iterator[str]:
+    """Yield a sentence on each field that has the name of an attribute and is not the attribute."""
+    for name in names:
+        if name in BUILT_IN_TYPES and name in attributes:
+            yield (
+                f"--fields {name}: this is the {name} of the items, and not the attribute {name}; "
+                "rename the attribute to have it in the file"
+            )
 
 
 class ListWriter(Protocol):
@@ -70,21 +81,32 @@ def list_writer(path: Path, bundle: str, fields: Mapping[str, ColumnType]) -> It
         else:
             parts = Path(folder) / "parts"
             parts.mkdir()
-            yield ParquetWriter(parts, bundle, fields)
+            writer = ParquetWriter(parts, bundle, fields)
+            yield writer
+            if not writer.n_files:
+                writer.write([])
             pl.scan_parquet(parts / "*.parquet").sink_parquet(draft)
         draft.replace(path)
 
 
-def check_path(path: Path) -> None:
-    """Check that the lists can be written there.
+def check_path(path: Path, fields: Iterable[str]) -> None:
+    """Check that lists with these fields can be written there.
 
     Raises:
-        DataError: the name has another ending, or the folder does not exist.
+        DataError: the name has another ending, the folder does not exist, or a field has the name
+            of a column of the file.
     """
     if path.suffix not in {".jsonl", ".parquet"}:
         raise DataError(f"{path} is neither .jsonl nor .parquet: give the file one of these names")
     if not path.parent.is_dir():
         raise DataError(f"{path.parent.absolute()} does not exist: create the folder first")
+    taken = {*SCHEMA, BUNDLE}.difference(BUILT_IN_TYPES)  # the column title is the field title
+    names = sorted(taken.intersection(fields)) if path.suffix == ".parquet" else []
+    if names:
+        raise DataError(
+            f"--fields {names[0]}: a .parquet file has a column {names[0]} of its own; write a "
+            ".jsonl file, where fields are apart, or rename the attribute"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +119,7 @@ class LineWriter:
     def write(self, lists: Iterable[UserList]) -> None:
         """Write the lists of some users."""
         for one in lists:
-            line: dict[str, Any] = {"user_id": one.user, "bundle": self.bundle, "items": one.items}
+            line: dict[str, Any] = {"user_id": one.user, BUNDLE: self.bundle, "items": one.items}
             if one.degraded:
                 line["degraded"] = one.degraded
             self.lines.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
@@ -121,6 +143,6 @@ class ParquetWriter:
         ]
         columns = {**SCHEMA, **self.fields}
         plain = [{name: row[name] for name in columns} for row in rows]
-        frame = pl.DataFrame(plain, schema=columns).with_columns(bundle=pl.lit(self.bundle))
+        frame = pl.DataFrame(plain, schema=columns).with_columns(pl.lit(self.bundle).alias(BUNDLE))
         frame.write_parquet(self.folder / f"{self.n_files:08d}.parquet")
         self.n_files += 1

@@ -98,7 +98,7 @@ def batch(  # noqa: PLR0913, PLR0917 - one for each option
     users: Annotated[
         str,
         typer.Option(
-            help="all, or a file: one id a line, or CSV or Parquet with the column user_id."
+            help="all, or a file: .txt with one id a line; .csv, .tsv or .parquet with user_id."
         ),
     ],
     to: Annotated[Path, typer.Option(help="The file to write: .jsonl or .parquet.")],

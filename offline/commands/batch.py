@@ -1,11 +1,11 @@
 """``recfunnel batch``: write the lists of many users to a file, such as for e-mails."""
 
 from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
-import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
@@ -16,18 +16,38 @@ from app.expressions.item_filter import FilterError, parse_filter
 from app.kernels.compiled import compile_kernels
 from app.process.embedded_server import server_url
 from app.settings import Settings
-from app.state.store import Store
-from app.state.user_store import find_users
-from offline.batch.batch_lists import STORE_TIMEOUT, BatchOptions
-from offline.batch.list_files import check_path, field_types, list_writer
-from offline.batch.processes import FEW_USERS, chunks_of, list_computation
+from offline.batch.batch_lists import BatchOptions, UserList
+from offline.batch.list_files import (
+    ColumnType,
+    check_path,
+    describe_shadowed,
+    field_types,
+    list_writer,
+)
+from offline.batch.list_spool import ListSpool, list_spool
+from offline.batch.processes import FEW_USERS, ListWork, chunks_of, list_computation
+from offline.batch.store_watch import StoreWatch
+from offline.batch.users import find_every_user, read_users
 from offline.commands.folders import require_service_folder
 from offline.data.errors import DataError
-from offline.run_async import run_async
 
 ALL = "all"
-KEYS_PER_SCAN = 10_000
 MAX_NAMED = 3  # kinds of degraded lists that are named
+
+
+@dataclass(slots=True)
+class ListCounts:
+    """What the command prints of the lists of a file."""
+
+    n_lists: int = 0
+    n_empty: int = 0
+    degraded: Counter[str] = field(default_factory=Counter)  # by stage, and "short"
+
+    def add(self, lists: Sequence[UserList]) -> None:
+        """Count the lists of some users."""
+        self.n_lists += len(lists)
+        self.n_empty += sum(1 for one in lists if not one.items)
+        self.degraded.update(stage for one in lists for stage in one.degraded)
 
 
 def batch(settings: Settings, users: str, options: BatchOptions, to: Path, processes: int) -> None:
@@ -35,7 +55,7 @@ def batch(settings: Settings, users: str, options: BatchOptions, to: Path, proce
 
     Args:
         settings: of the service.
-        users: "all", or a file with one id a line, or a CSV or Parquet file with ``user_id``.
+        users: "all", or a file, see ``read_users``.
         options: of each list.
         to: a .jsonl or .parquet file.
         processes: how many compute at once, at most.
@@ -43,84 +63,81 @@ def batch(settings: Settings, users: str, options: BatchOptions, to: Path, proce
     Raises:
         DataError: an option is not valid, or the file of users cannot be used.
         BundleError: there is no bundle.
-        StageError: the store does not answer.
+        StageError: the store does not answer, or has lost data of users before the end.
+        CommandError: a process ended before its lists were computed.
     """
     require_service_folder(settings)
-    check_path(to)
-    bundle = load_bundle(find_current_bundle(settings.out))
+    check_path(to, options.fields)
+    folder = find_current_bundle(settings.out)
+    bundle = load_bundle(folder)
     _check_options(settings, bundle, options)
     console = Console()
+    for note in describe_shadowed(options.fields, bundle.models.catalogue.attributes):
+        console.print(note, style="yellow", soft_wrap=True)
     compile_kernels(console.print)  # once, before several processes do it
     with server_url(settings.redis_url, settings.out) as url:
         settings = settings.model_copy(update={"redis_url": url})
-        names = _every_user(settings, bundle) if users == ALL else read_users(Path(users))
+        watch = StoreWatch.start(settings)
+        is_all = users == ALL
+        names = (
+            find_every_user(settings, bundle.models.users) if is_all else read_users(Path(users))
+        )
         processes = 1 if len(names) < FEW_USERS else processes
-        began, n_lists, degraded = monotonic(), 0, Counter[str]()
-        fields = field_types(bundle.models.catalogue, options.fields)
-        with (
-            list_computation(settings, options, processes, skip_erased=users == ALL) as compute,
-            list_writer(to, bundle.version, fields) as writer,
-            _progress(console) as progress,
-        ):
-            task = progress.add_task("lists", total=len(names))
-            chunks = chunks_of(names)
-            for chunk, lists in zip(chunks, compute(chunks), strict=True):
-                writer.write(lists)
-                n_lists += len(lists)
-                degraded.update(stage for one in lists for stage in one.degraded)
-                progress.advance(task, len(chunk))
+        began = monotonic()
+        with list_spool(to.parent) as spool:
+            work = ListWork(settings, options, folder, skip_erased=is_all)
+            with list_computation(work, processes) as compute, _progress(console) as progress:
+                task = progress.add_task("lists", total=len(names))
+                chunks = chunks_of(names)
+                for chunk, lists in zip(chunks, compute(chunks), strict=True):
+                    spool.write(lists)
+                    progress.advance(task, len(chunk))
+            fields = field_types(bundle.models.catalogue, options.fields)
+            counts = write_lists(spool, watch.finish(), to, bundle.version, fields)
     seconds = monotonic() - began
     console.print(
-        f"{n_lists:,} lists of {options.k} in {seconds:.1f} s ({n_lists / seconds:,.0f} a second, "
+        f"{counts.n_lists:,} lists of {options.k} in {seconds:.1f} s "
+        f"({counts.n_lists / seconds:,.0f} a second, "
         f"{processes} {'process' if processes == 1 else 'processes'}) -> {to}",
         soft_wrap=True,
     )
-    if degraded:
-        kinds = ", ".join(f"{stage}: {n:,}" for stage, n in degraded.most_common(MAX_NAMED))
-        console.print(f"lists that are not as they should be: {kinds}", style="yellow")
+    for warning in describe_lists(counts, to):
+        console.print(warning, style="yellow", soft_wrap=True)
 
 
-def read_users(file: Path) -> list[str]:
-    """Return the ids of a file, each once, in their order.
+def write_lists(
+    spool: ListSpool,
+    withdrawn: Collection[str],
+    to: Path,
+    bundle: str,
+    fields: Mapping[str, ColumnType],
+) -> ListCounts:
+    """Write the lists of a spool to a file, without items that are withdrawn, and count them.
 
-    Raises:
-        DataError: the file does not exist, has no column ``user_id``, or no user.
+    Args:
+        spool: all lists.
+        withdrawn: ids of items that must not be shown any more.
+        to: see ``check_path``.
+        bundle: the version that made the lists.
+        fields: see ``field_types``.
     """
-    if not file.is_file():
-        raise DataError(f"{file} does not exist: name a file of users, or write --users all")
-    if file.suffix in {".csv", ".parquet"}:
-        table = pl.scan_csv(file, infer_schema=False)
-        if file.suffix == ".parquet":
-            table = pl.scan_parquet(file)
-        columns = table.collect_schema().names()
-        if "user_id" not in columns:
-            raise DataError(f"{file} has no column user_id; it has {', '.join(columns)}")
-        ids = table.select(pl.col("user_id").cast(pl.String)).collect()["user_id"].to_list()
-    else:
-        ids = file.read_text("utf-8").splitlines()
-    users = list(dict.fromkeys(user.strip() for user in ids if user and user.strip()))
-    if not users:
-        raise DataError(f"{file} has no users")
-    return users
+    counts = ListCounts()
+    with list_writer(to, bundle, fields) as writer:
+        for lists in spool.read(withdrawn):
+            writer.write(lists)
+            counts.add(lists)
+    return counts
 
 
-def _every_user(settings: Settings, bundle: Bundle) -> list[str]:
-    """Return the users of the bundle, then those of whom only the store has data."""
-
-    async def find_others() -> list[str]:
-        others: set[str] = set()
-        async with Store.connect(settings.redis_url or "", timeout=STORE_TIMEOUT) as store:
-            cursor = 0
-            while True:
-                page = await find_users(store, settings.key_prefix, "", cursor, KEYS_PER_SCAN)
-                others.update(page[0])
-                cursor = page[1]
-                if not cursor:
-                    return sorted(others.difference(of_bundle))
-
-    ids = bundle.models.users.ids
-    of_bundle = ids.names(np.arange(len(ids)))
-    return [*of_bundle, *run_async(find_others())]
+def describe_lists(counts: ListCounts, to: Path) -> Iterator[str]:
+    """Yield a sentence on the users without items, and one on lists that are degraded."""
+    if counts.n_empty:
+        users = f"{counts.n_empty:,} {'user has' if counts.n_empty == 1 else 'users have'} no items"
+        place = "are not in the file" if to.suffix == ".parquet" else "have an empty list"
+        yield f"{users}: they {place}"
+    if counts.degraded:
+        kinds = ", ".join(f"{stage}: {n:,}" for stage, n in counts.degraded.most_common(MAX_NAMED))
+        yield f"lists that are not as they should be: {kinds}"
 
 
 def _check_options(settings: Settings, bundle: Bundle, options: BatchOptions) -> None:

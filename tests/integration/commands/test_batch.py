@@ -1,6 +1,9 @@
 """``recfunnel batch``: the lists of many users in a file, the same as those of the service."""
 
+import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import orjson
@@ -8,10 +11,13 @@ import polars as pl
 import pytest
 import redis
 
+from app.bundle.bundle import find_current_bundle
 from app.contracts import StageError
-from app.state.user_store import erased_key, lost_key
+from app.live_catalogue.item_store import item_records_key
+from app.state.user_store import change_count_key, erased_key, generation_key, lost_key
 from offline.batch.batch_lists import BatchFunnel, BatchOptions
-from offline.commands.batch import batch, read_users
+from offline.batch.store_watch import StoreWatch
+from offline.commands.batch import batch
 from offline.data.errors import DataError
 from tests.serving import leisurely
 
@@ -69,16 +75,65 @@ def test_parquet_has_a_row_an_item_with_its_fields(settings, tmp_path, capsys):
 def test_users_who_were_erased_since_the_bundle_are_left_out_of_all(settings):
     with redis.Redis.from_url(settings.redis_url) as link:
         link.set(erased_key(settings.key_prefix, "u5"), time.time())
-    with BatchFunnel(settings, BatchOptions(k=3)) as funnel:
+    with BatchFunnel(settings, BatchOptions(k=3), find_current_bundle(settings.out)) as funnel:
         assert [one.user for one in funnel.recommend(["u4", "u5"], skip_erased=True)] == ["u4"]
         assert len(funnel.recommend(["u4", "u5"], skip_erased=False)) == 2
 
 
-def test_no_list_is_made_where_it_is_not_known_what_users_have_hidden(settings):
+def test_no_list_is_made_where_it_is_not_known_what_users_have_hidden(settings, tmp_path):
+    to = tmp_path / "lists.jsonl"
     with redis.Redis.from_url(settings.redis_url) as link:
         link.set(lost_key(settings.key_prefix), time.time())
     with pytest.raises(StageError, match="has lost data of users"):
-        BatchFunnel(settings, BatchOptions()).__enter__()
+        batch(settings, "all", BatchOptions(), to, 1)
+    nowhere = settings.model_copy(update={"redis_url": "redis://127.0.0.1:1"})
+    with pytest.raises(StageError, match=r"127\.0\.0\.1:1"):
+        batch(nowhere, "all", BatchOptions(), to, 2)
+
+
+def test_nothing_is_written_if_the_store_loses_data_of_users_meanwhile(settings, tmp_path):
+    users, generation = tmp_path / "users.txt", generation_key(settings.key_prefix)
+    os.mkfifo(users)
+
+    def lose_data():
+        with users.open("w") as file, redis.Redis.from_url(settings.redis_url) as link:
+            link.set(generation, "another")  # the command reads users: it has checked the store
+            file.write("u1\n")
+
+    with redis.Redis.from_url(settings.redis_url) as link, ThreadPoolExecutor(1) as pool:
+        link.set(generation, "first")
+        done = pool.submit(lose_data)
+        with pytest.raises(StageError, match="lost data of users while the lists were computed"):
+            batch(settings, str(users), BatchOptions(), tmp_path / "lists.jsonl", 1)
+        done.result()
+    assert [path.name for path in tmp_path.iterdir()] == [users.name]
+
+
+def test_the_end_of_a_run_names_withdrawn_items_and_every_kind_of_loss(settings):
+    prefix, name = settings.key_prefix, '"item_id": "{}", "since": 1, "categories": null'
+    fields = {"gone": "is_deleted", "there": "is_available"}
+    with redis.Redis.from_url(settings.redis_url) as link:
+        watch = StoreWatch.start(settings)
+        for item, flag in fields.items():
+            record = f'{{{name.format(item)}, "flags": null, "{flag}": true}}'
+            link.hset(item_records_key(prefix), item, record)
+        off = f'{{{name.format("off")}, "flags": null, "is_available": false}}'
+        link.hset(item_records_key(prefix), "off", off)
+        link.set(generation_key(prefix), "first")  # by a service that started meanwhile
+        link.set(change_count_key(prefix), 5)
+        assert watch.finish() == {"gone", "off"}
+        watch = StoreWatch.start(settings)
+        assert watch.change_count == 5
+        for lower in (replace(watch, change_count=6), replace(watch, generation=b"other")):
+            with pytest.raises(StageError, match="while the lists were computed"):
+                lower.finish()
+        link.delete(generation_key(prefix))
+        with pytest.raises(StageError, match="lost data of users"):
+            watch.finish()
+        link.set(generation_key(prefix), "first")
+        link.set(lost_key(prefix), time.time())
+        with pytest.raises(StageError, match="has lost data of users"):
+            watch.finish()
 
 
 @pytest.mark.parametrize(
@@ -93,15 +148,7 @@ def test_options_that_are_not_valid_are_named(settings, tmp_path, options, messa
         batch(settings, "all", options, tmp_path / "lists.jsonl", 1)
 
 
-def test_a_file_of_users_or_lists_that_cannot_be_used_is_named(settings, tmp_path):
-    for name, content in (("empty.txt", " \n"), ("other.csv", "id\n1\n")):
-        (tmp_path / name).write_text(content)
-    with pytest.raises(DataError, match="has no users"):
-        read_users(tmp_path / "empty.txt")
-    with pytest.raises(DataError, match="no column user_id; it has id"):
-        read_users(tmp_path / "other.csv")
-    with pytest.raises(DataError, match="does not exist: name a file of users"):
-        read_users(tmp_path / "none.txt")
+def test_a_file_of_lists_that_cannot_be_written_is_named(settings, tmp_path):
     with pytest.raises(DataError, match=r"neither .jsonl nor .parquet"):
         batch(settings, "all", BatchOptions(), tmp_path / "lists.xls", 1)
     with pytest.raises(DataError, match="create the folder first"):
