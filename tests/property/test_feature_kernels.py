@@ -41,7 +41,6 @@ def test_the_logarithm_has_ten_digits(x):
     assert features.log(np.float64(x)) == pytest.approx(np.log(x), rel=1e-10, abs=1e-12)
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 99), st.integers(1, 21))
 def test_cosines_are_those_of_the_vectors(seed, n_events):
     random, items, lengths, rows = world(seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.kernels.search import nearest_rows
@@ -24,7 +24,6 @@ def system_of(seed, size, n_events):
     return (items, gram, events, extra, REG), matrix, vectors.T @ (1.0 + extra)
 
 
-@settings(max_examples=40)
 @given(st.integers(0, 999), SIZES, st.integers(0, 9))
 def test_the_folded_in_vector_solves_its_system(seed, size, n_events):
     arguments, matrix, right = system_of(seed, size, n_events)
