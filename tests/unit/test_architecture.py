@@ -134,6 +134,13 @@ def the_distribution_imports_nothing_that_is_not_in_it():
     return [name(p) for p in files(*PRODUCT) if packages_imported_by(p) & others]
 
 
+def the_python_client_imports_nothing_of_the_service():
+    ours = {*PACKAGES, "tests"}
+    client = files("clients")
+    assert client
+    return [name(p) for p in client if packages_imported_by(p) & ours]
+
+
 def nothing_that_runs_imports_the_tests():
     return [name(p) for p in files(*PACKAGES) if "tests" in packages_imported_by(p)]
 
@@ -280,6 +287,7 @@ def reaches_inside(node):
 RULES = (
     the_service_imports_neither_the_training_job_nor_what_measures_it,
     the_distribution_imports_nothing_that_is_not_in_it,
+    the_python_client_imports_nothing_of_the_service,
     nothing_that_runs_imports_the_tests,
     contracts_import_nothing_of_the_project,
     only_settings_touch_the_environment,
