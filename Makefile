@@ -90,6 +90,7 @@ quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA
 
 docs: .venv/.all ## write the generated pages, and build the documentation into site/
 	@$(BIN)/python -m tests.docs.reference
+	@$(BIN)/python -m tests.docs.client_schemas
 	@$(BIN)/mkdocs build --strict --quiet && echo "The first page is site/index.html"
 
 .venv-audit/.made: deploy/requirements-audit.txt | .venv/.demo

@@ -23,6 +23,7 @@ from offline.training.rankers import RankConfig
 
 COARSE_WIDTH = len(STAGE_COLUMNS["coarse"])
 BEYOND = 0.005  # of the rows on either side, which the limits of a drifting column leave out
+FAR = 5.0
 NEWEST = 0.2  # the share of the rows that are compared with the earlier ones, to find a drift
 DRIFT = 0.03  # of these beyond the bounds of the earlier ones; 0.01 where nothing drifts
 MAX_ROWS = 200_000  # more rows do not improve so few weights
@@ -137,11 +138,15 @@ def _measure_columns(features: Matrix) -> Logistic:
     """Return a model without weights that has the limits, means and deviations of columns.
 
     A column ends at its least and greatest value. One that drifts with time ends earlier: at the
-    values that ``BEYOND`` of the rows are below, and as many above. The rows are in order of time.
+    values that ``BEYOND`` of the rows are below, and as many above. So does one whose end is
+    ``FAR`` times as far from the median as that value: it is an outlier, beside which all other
+    values would be alike. The rows are in order of time.
     """
     filled = _fill_empty(features)
-    ends = np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)
-    limits = np.where(find_drifting(features), _bounds(filled), ends).astype(np.float32)
+    bounds, ends = _bounds(filled), np.stack([np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)])
+    reach = bounds - np.nanmedian(filled, axis=0)
+    is_far = (reach != 0) & (np.abs(ends - bounds) > (FAR - 1) * np.abs(reach))
+    limits = np.where(find_drifting(features) | is_far, bounds, ends).astype(np.float32)
     within = np.clip(filled.astype(np.float64), *limits)
     mean, scale = np.nanmean(within, axis=0), np.maximum(np.nanstd(within, axis=0), 1e-6)
     nothing = np.zeros(features.shape[1], np.float32)

@@ -30,3 +30,12 @@ def test_a_drifting_column_ends_at_the_middle_99_percent_and_others_at_their_end
     lowest, highest = model.limits[:, 2]
     beyond = (features[:, 2] < lowest).mean(), (features[:, 2] > highest).mean()
     assert np.allclose(beyond, 0.005, atol=0.001)
+
+
+def test_an_outlier_does_not_make_the_rest_of_its_column_alike():
+    features = columns()
+    features[5, 0], features[6, 1] = 1e6, -1e6
+    model = fit_logistic(features, features[:, 0] > 0, 1.0)
+    assert model.limits[0, 0] == features[:, 0].min()
+    assert 2.4 < model.limits[1, 0] < 2.8
+    assert 0.0 <= model.limits[0, 1] < 0.01
