@@ -19,7 +19,7 @@ from offline.batch.batch_lists import BatchFunnel, BatchOptions
 from offline.batch.store_watch import StoreWatch
 from offline.commands.batch import batch
 from offline.data.errors import DataError
-from tests.serving import leisurely
+from tests.serving import hosted, leisurely
 
 
 @pytest.fixture
@@ -33,6 +33,14 @@ def service_lists(api, users, **options):
         user: [(item["item_id"], item["score"]) for item in answer["items"]]
         for user, answer in answers.items()
     }
+
+
+@pytest.fixture
+def api(trained, redis_url):
+    """A service of our own: a worker counts the events of erased users until it starts again."""
+    prefix = f"batch-{uuid4().hex[:8]}"
+    with hosted(leisurely(out=trained, redis_url=redis_url, key_prefix=prefix)) as service:
+        yield service
 
 
 def test_several_processes_write_the_lists_that_the_service_gives(api, tmp_path, capsys):
