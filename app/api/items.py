@@ -88,6 +88,7 @@ async def _set_fields(
         return item
 
     item = await _change(service, item_id, update_if_it_fits, "put")
+    require_item(service, deployment, item_id)  # others may have deleted it since
     return json_response(render_item(deployment, item))
 
 

@@ -366,7 +366,7 @@ def test_a_patch_changes_an_item_and_creates_none(shop, new):
 
 def test_a_patch_does_not_bring_back_an_item_that_is_deleted_at_the_same_time(shop):
     with ThreadPoolExecutor(2) as pool:
-        for n in range(8):
+        for n in range(12):
             path = f"/items/both-{n}"
             assert shop.client.put(path, json={"title": "Both"}).is_success
             patched = pool.submit(shop.client.patch, path, json={"released": 2001})
