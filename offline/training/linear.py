@@ -23,7 +23,7 @@ from offline.training.rankers import RankConfig
 
 COARSE_WIDTH = len(STAGE_COLUMNS["coarse"])
 BEYOND = 0.005  # of the rows on either side, which the limits of a drifting column leave out
-FAR = 5.0
+FAR = 5.0  # times the distance of such a value from the median: a farther end is an outlier
 NEWEST = 0.2  # the share of the rows that are compared with the earlier ones, to find a drift
 DRIFT = 0.03  # of these beyond the bounds of the earlier ones; 0.01 where nothing drifts
 MAX_ROWS = 200_000  # more rows do not improve so few weights

@@ -68,6 +68,8 @@ def test_code_of_other_sources_is_deleted_and_that_of_the_same_ones_kept(tmp_pat
 
 
 def test_outdated_code_that_nobody_can_delete_is_not_used(tmp_path):
-    (tmp_path / "folder").write_text("a file")
     discard = compiled.discard_outdated_code.__wrapped__
-    assert discard(tmp_path / "folder", tmp_path)  # there is none
+    (tmp_path / "one.nbi").mkdir()  # no file, so that nobody can unlink it
+    assert not discard(tmp_path, tmp_path)
+    (tmp_path / "one.nbi").rmdir()
+    assert discard(tmp_path, tmp_path)
