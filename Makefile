@@ -85,8 +85,9 @@ soak: .venv/.all | $(OUT)/current ## half an hour of load: memory, descriptors a
 	$$pip "$$(grep '^torch==' $<)"; $$pip -r $<
 	@touch $@
 
-quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA) ## compare the rankings with those of libraries, about half an hour
-	@exec $(BIN)/python -m benchmarks.quality.run --data $(DATA)
+quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA) ## compare the rankings with those of libraries, about 40 minutes
+	@$(BIN)/python -m benchmarks.quality.run --data $(DATA)
+	@exec $(BIN)/python -m benchmarks.quality.visits --data $(DATA) --libraries benchmarks/quality/results/ml-100k.json
 
 docs: .venv/.all ## write the generated pages, and build the documentation into site/
 	@$(BIN)/python -m tests.docs.reference

@@ -11,6 +11,9 @@ The rivals know the same events of the user: EASE (Steck, 2019) with two penalti
 with the events of the window once or three times. They are fitted at the cut over all pairs of
 items. The one rival that a window is compared with has the best lists after an event in all earlier
 windows, of users with or without a history; the first window is used for this alone.
+
+With ``--libraries benchmarks/quality/results/ml-100k.json``, the libraries that can fold in a user
+have lists too, with the settings of that result.
 """
 
 import asyncio
@@ -32,6 +35,7 @@ from app.cpu import Cpu
 from app.funnel import Funnel
 from app.rerank.seen import seen_rules
 from benchmarks.quality.result_file import write_result
+from benchmarks.quality.visit_libraries import FOLD_IN_LIBRARIES, TunedLibraries, fill_empty
 from offline.cli.errors import errors_as_sentences
 from offline.config import JobConfig
 from offline.data.dataset import Dataset, Log
@@ -161,11 +165,13 @@ def list_requests(
     return sorted(requests, key=lambda request: request.user.at)
 
 
-def measure(dataset: Dataset, cut: float, config: JobConfig) -> VisitLines:
+def measure(
+    dataset: Dataset, cut: float, config: JobConfig, libraries: TunedLibraries | None = None
+) -> VisitLines:
     """Train before the cut, and compute the lists of the window after it.
 
     Raises:
-        DataError: the data has no times, or a part of the log is too small.
+        DataError: the data has no times, a part of the log is too small, or a library failed.
     """
     if not dataset.traits.has_times:
         raise DataError("Without timestamps there are no visits.")
@@ -187,6 +193,10 @@ def measure(dataset: Dataset, cut: float, config: JobConfig) -> VisitLines:
             wiring = funnel_config(config, cpu)
             rankers: Rankers = fit_rankers(past, split, config, wiring, PhaseTimer()).rankers
             models = fit_models(past, past.log, config.recall, start)
+            if libraries:
+                found = libraries.lists(past, [one.user for one in requests])
+                popular = lists[POPULARITY]
+                lists |= {name: fill_empty(rows, popular) for name, rows in found.items()}
             for name in (FUNNEL, SERVED):
                 funnel = build_offline_funnel(models, wiring, rankers)
                 work = _funnel_lists(funnel, dataset, requests, config.seed, explore=name == SERVED)
@@ -275,9 +285,37 @@ def compare(windows: Sequence[VisitLines], seed: int) -> list[dict[str, Any]]:
     return lines
 
 
+def compare_libraries(windows: Sequence[VisitLines], seed: int) -> list[dict[str, Any]]:
+    """Compare the funnel with each library after an event, over all windows but the first."""
+    names = [name for name in FOLD_IN_LIBRARIES if name in windows[-1].ndcg]
+    lines = []
+    for is_warm in (True, False):
+        chosen = [(one.is_warm == is_warm) & (one.events > 0) for one in windows[1:]]
+        parts = list(zip(windows[1:], chosen, strict=True))
+        owners = [1_000_000_000 * n + one.users[rows] for n, (one, rows) in enumerate(parts)]
+        columns = [
+            np.concatenate([one.ndcg[name][rows] for one, rows in parts])
+            for name in (FUNNEL, *names)
+        ]
+        if not names or not len(columns[0]):
+            continue
+        sample = Bootstrap.of(np.stack(columns, axis=1), seed, user_ids=np.concatenate(owners))
+        lines += [
+            {
+                "users": "with a history" if is_warm else "new",
+                "library": name,
+                "ndcg@10": sample.mean(column)["mean"],
+                "ratio": sample.ratio(0, column),
+            }
+            for column, name in enumerate(names, 1)
+        ]
+    return lines
+
+
 def best_rival(earlier: Sequence[VisitLines], *, is_warm: bool) -> str:
     """Return the matrix product with the best lists after an event in these windows."""
-    names = [name for name in earlier[0].ndcg if name not in FUNNEL_COLUMNS]
+    others = (*FUNNEL_COLUMNS, *FOLD_IN_LIBRARIES)
+    names = [name for name in earlier[0].ndcg if name not in others]
 
     def mean(name: str) -> float:
         chosen = [one.ndcg[name][(one.is_warm == is_warm) & (one.events > 0)] for one in earlier]
@@ -302,9 +340,22 @@ def show(lines: list[dict[str, Any]], rivals: dict[str, dict[str, str]], console
     console.print(f"rivals: {rivals}", markup=False)
 
 
+def show_libraries(lines: list[dict[str, Any]], console: Console) -> None:
+    """Print a line for each library that can fold in a user."""
+    table = Table("users", "library", "after an event", "funnel / library")
+    for line in lines:
+        ratio = "{mean:.2f} ({low:.2f} to {high:.2f})".format(**line["ratio"])
+        table.add_row(line["users"], line["library"], f"{line['ndcg@10']:.3f}", ratio)
+    console.print(table)
+
+
 def main(
     data: Annotated[Path, typer.Option(help="Folder of the data set.")],
     cuts: Annotated[str, typer.Option(help="Cuts, as shares of the interactions.")] = CUTS,
+    libraries: Annotated[
+        Path | None,
+        typer.Option(help="Result of benchmarks.quality.run: libraries with its settings, too."),
+    ] = None,
     result: Annotated[Path | None, typer.Option(help="File of the result, as JSON.")] = None,
 ) -> None:
     """Compare lists in the middle of a visit with those of one matrix product."""
@@ -312,8 +363,9 @@ def main(
     with errors_as_sentences():
         dataset = load_dataset(data, None, MAX_BAD_SHARE).dataset
         shares = [FIRST_CUT, *(float(share) for share in cuts.split(","))]
-        windows = [measure(dataset, share, config) for share in shares]
-    lines = compare(windows, config.seed)
+        tuned = TunedLibraries.read(libraries) if libraries else None
+        windows = [measure(dataset, share, config, tuned) for share in shares]
+    lines, of_libraries = compare(windows, config.seed), compare_libraries(windows, config.seed)
     rivals = {
         window.name: {
             group: best_rival(windows[:n], is_warm=is_warm)
@@ -323,8 +375,10 @@ def main(
         if n
     }
     show(lines, rivals, console)
+    if of_libraries:
+        show_libraries(of_libraries, console)
     if result:
-        write_result(result, {"lines": lines, "rivals": rivals})
+        write_result(result, {"lines": lines, "rivals": rivals, "libraries": of_libraries})
 
 
 if __name__ == "__main__":

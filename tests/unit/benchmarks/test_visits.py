@@ -82,7 +82,7 @@ def line(name, funnel, cosine, ease):
         FUNNEL: funnel,
         SERVED: np.array(funnel) / 2,
         "cosine": cosine,
-        "ease": ease,
+        "ease 300": ease,
         POPULARITY: (0.9, 0.9),
     }
     columns = {name: np.array(values, float) for name, values in ndcg.items()}
@@ -95,7 +95,7 @@ def test_the_rival_of_a_window_is_the_best_one_before_it():
         line("60%", (0.4, 0.2), (0.1, 0.2), (1, 1)),
     ]
     assert visits.best_rival(windows[:1], is_warm=True) == "cosine"
-    assert visits.best_rival(windows, is_warm=True) == "ease"
+    assert visits.best_rival(windows, is_warm=True) == "ease 300"
     after_one, after_two, together = visits.compare(windows, seed=0)
     assert (after_one["events"], after_two["events"]) == ("1", "2")
     assert after_one["ratio"]["mean"] == pytest.approx(4.0)
