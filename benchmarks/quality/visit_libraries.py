@@ -112,9 +112,9 @@ def _histories(
     """Return the events of each request: its position, the item row and the weight, (e,)."""
     order = np.argsort(log.users, kind="stable")
     bounds = np.searchsorted(log.users[order], [[one.user, one.user + 1] for one in users])
-    known = [order[low:high] for low, high in bounds]
-    sizes = [len(own) + len(one.since) for own, one in zip(known, users, strict=True)]
-    parts = list(zip(known, users, strict=True))
+    earlier = [order[low:high] for low, high in bounds]
+    sizes = [len(own) + len(one.since) for own, one in zip(earlier, users, strict=True)]
+    parts = list(zip(earlier, users, strict=True))
     items = [np.concatenate([log.items[own], one.since.rows]) for own, one in parts]
     weights = [np.concatenate([log.weights[own], one.since.weights]) for own, one in parts]
     owners = np.repeat(np.arange(len(users)), sizes)

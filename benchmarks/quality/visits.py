@@ -194,9 +194,9 @@ def measure(
             rankers: Rankers = fit_rankers(past, split, config, wiring, PhaseTimer()).rankers
             models = fit_models(past, past.log, config.recall, start)
             if libraries:
-                found = libraries.lists(past, [one.user for one in requests])
+                of_libraries = libraries.lists(past, [one.user for one in requests])
                 popular = lists[POPULARITY]
-                lists |= {name: fill_empty(rows, popular) for name, rows in found.items()}
+                lists |= {name: fill_empty(rows, popular) for name, rows in of_libraries.items()}
             for name in (FUNNEL, SERVED):
                 funnel = build_offline_funnel(models, wiring, rankers)
                 work = _funnel_lists(funnel, dataset, requests, config.seed, explore=name == SERVED)
