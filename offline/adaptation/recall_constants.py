@@ -1,4 +1,4 @@
-"""Choose the constants of recall that depend on the data: half-lives, and how a history fades.
+"""Choose the constants of recall that depend on the data: half-lives, penalties, fading histories.
 
 The defaults fit films. In other data, interests last for years or for minutes. So the job tries a
 few values of each constant on two windows before the test:
@@ -41,6 +41,7 @@ MODELS = {  # channel -> the model that it recommends from
     "embedding": "als",
 }
 HALF_LIVES = (7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY, inf)
+PENALTIES = ({"reg": 300.0}, {"reg": 3_000.0}, {"reg": 10_000.0})  # of EASE
 FADING = (  # with the default, from the last few events to the whole history
     {"n_events": 50, "decay": 0.6},
     {"n_events": 50, "decay": 0.8},
@@ -152,7 +153,7 @@ def sample_histories(log: Log, limit: int, seed: int) -> Log:
 
 
 def list_constants(settings: RecallSettings, span: float) -> list[Constant]:
-    """List the constants to choose, a channel's half-life before the fading of its history.
+    """List the constants to choose: a channel's half-life, its penalty, the fading of its history.
 
     ``span`` is the length of the log in seconds. A half-life that is longer is left out, because
     it differs little from none. So is one that leaves nothing of the oldest events.
@@ -166,6 +167,8 @@ def list_constants(settings: RecallSettings, span: float) -> list[Constant]:
         if is_unused or not config.enabled:
             continue
         constants.append(Constant(channel, half_lives))
+        if model == "ease":
+            constants.append(Constant(channel, PENALTIES))
         if hasattr(config, "decay"):
             constants.append(Constant(channel, FADING))
     return [one for one in constants if _is_default(settings, one)]

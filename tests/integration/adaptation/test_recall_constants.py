@@ -112,7 +112,8 @@ def test_what_the_configuration_sets_is_left_alone(cpu):
     own = replace(RECALL, ease=EASEConfig(half_life=20 * DAY))
     result = choose(dataset(changing=False), cpu, "ease", recall=own)
     assert result.settings.recall == own
-    assert [list(choice["default"]) for choice in result.choices] == [["n_events", "decay"]]
+    names = [list(choice["default"]) for choice in result.choices]
+    assert names == [["reg"], ["n_events", "decay"]]
 
 
 @pytest.mark.parametrize("change", ["no times", "one window", "few users"])
