@@ -6,7 +6,7 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv demo train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs sbom audit pin-images compose-verify clean
+.PHONY: help venv npm demo train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs sbom audit pin-images compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,14 @@ help: ## list the targets
 	@touch $@
 
 venv: .venv/.all ## set up .venv for development
+
+# Their scripts are not run: none of these packages needs one.
+NPM := clients/typescript/node_modules
+$(NPM)/.made: clients/typescript/package-lock.json
+	@npm ci --prefix clients/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+npm: $(NPM)/.made ## install what builds and tests the TypeScript client (needs Node)
 
 # exec: Ctrl-C reaches the program itself, and no process is left.
 demo: .venv/.demo ## get MovieLens 100K, train, serve, show a first list (Ctrl-C ends it)
@@ -55,6 +63,8 @@ test-unit: .venv/.all ## the unit tests alone, without a server and without trai
 
 check: .venv/.all ## lint, format and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@if [ -d $(NPM) ]; then cd clients/typescript && npm run --silent check; \
+	else echo "TypeScript: not checked, run make npm first"; fi
 
 lint-fix: .venv/.all ## fix what the linter can fix, and format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
@@ -116,5 +126,5 @@ compose-verify: ## build the containers, start them, check every part
 	else VERIFY_COMPOSE_WAIT=300 $(VERIFY) -u http://127.0.0.1:8000/readyz . -- python3 deploy/smoke.py; fi
 
 clean: ## remove environments, caches and builds, but not data/ and out/
-	@rm -rf .venv .venv-peers .venv-audit build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(NPM) .venv .venv-peers .venv-audit build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find app offline loadtest benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -146,6 +146,7 @@ def add_steps(
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+            expose_headers=["Retry-After"],
         )
     hosts = allowed_hosts(settings, keys)
     app.add_middleware(AllowedHosts, allowed_hosts=hosts, metrics=metrics)

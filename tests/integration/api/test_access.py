@@ -147,6 +147,8 @@ def test_browsers_of_configured_origins_alone_may_call(guarded):
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://shop.example"
     refused = guarded.client.options("/recommend", headers=asking | {"Origin": "https://x.example"})
     assert "Access-Control-Allow-Origin" not in refused.headers
+    answer = guarded.client.get("/recommend", headers={"Origin": "https://shop.example"})
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
 
 
 @pytest.mark.parametrize(

@@ -19,19 +19,11 @@ from recfunnel_client import (
     UnreachableError,
 )
 
-from app.access.keys import format_key
 from tests.conftest import ROOT
-from tests.serving import free_port, hosted, leisurely, until
+from tests.integration.clients.conftest import KEY
+from tests.serving import free_port, until
 
-KEY = "rf_" + "client" * 6
 QUICKLY = Retry(attempts=3, first_pause=0.001, longest_pause=1.0)
-
-
-@pytest.fixture(scope="module")
-def url(trained, redis_url):
-    keys = format_key("client", ["admin"], KEY)
-    with hosted(leisurely(out=trained, redis_url=redis_url, api_keys=keys)) as service:
-        yield str(service.client.base_url)
 
 
 @pytest.fixture(scope="module")

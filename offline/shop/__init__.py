@@ -1,0 +1,1 @@
+"""A generated shop: its data, and a page that shows its lists."""

@@ -1,0 +1,15 @@
+"""A service with a key, which the tests of both clients ask."""
+
+import pytest
+
+from app.access.keys import format_key
+from tests.serving import hosted, leisurely
+
+KEY = "rf_" + "client" * 6
+
+
+@pytest.fixture(scope="session")
+def url(trained, redis_url):
+    keys = format_key("client", ["admin"], KEY)
+    with hosted(leisurely(out=trained, redis_url=redis_url, api_keys=keys)) as service:
+        yield str(service.client.base_url).rstrip("/")
