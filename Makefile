@@ -6,7 +6,7 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv npm demo train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs sbom audit pin-images compose-verify clean
+.PHONY: help venv npm demo train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs console console-check sbom audit pin-images compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -104,6 +104,15 @@ docs: .venv/.all ## write the generated pages, and build the documentation into 
 	@$(BIN)/python -m tests.docs.client_schemas
 	@$(BIN)/mkdocs build --strict --quiet && echo "The first page is site/index.html"
 
+CONSOLE_BUILD = cd console && npm ci --silent --ignore-scripts --no-audit --no-fund --no-progress && npm run --silent build -- --logLevel warn
+
+console: ## build the pages of the console into app/console/ (needs Node 20.19 or newer)
+	@$(CONSOLE_BUILD)
+
+console-check: ## check that app/console/ is what its sources give (needs Node 20.19 or newer)
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && export CONSOLE_OUT="$$fresh" && ($(CONSOLE_BUILD)) \
+	  && { diff -rq "$$fresh" app/console || { echo "app/console/ is not what console/ gives: run make console and commit it." >&2; exit 1; }; }
+
 .venv-audit/.made: deploy/requirements-audit.txt | .venv/.demo
 	@$(BIN)/python -m venv $(@D) && $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
@@ -126,5 +135,5 @@ compose-verify: ## build the containers, start them, check every part
 	else VERIFY_COMPOSE_WAIT=300 $(VERIFY) -u http://127.0.0.1:8000/readyz . -- python3 deploy/smoke.py; fi
 
 clean: ## remove environments, caches and builds, but not data/ and out/
-	@rm -rf $(NPM) .venv .venv-peers .venv-audit build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(NPM) console/node_modules .venv .venv-peers .venv-audit build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find app offline loadtest benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

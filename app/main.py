@@ -19,6 +19,9 @@ from starlette.requests import ClientDisconnect
 from app.access.key_ring import KeyRing
 from app.access.loopback import LOOPBACK_NAMES
 from app.api import (
+    activity,
+    bundles,
+    console,
     erasures,
     errors,
     events,
@@ -27,12 +30,15 @@ from app.api import (
     item_batches,
     item_search,
     items,
+    newest_events,
     onboarding,
+    overview,
     popular,
     rank,
     recommend,
     similar,
     user_batches,
+    user_history,
     user_search,
     users,
 )
@@ -58,10 +64,11 @@ from app.state.rate_shares import RateShares
 
 DESCRIPTION = "Selects the items that a user should see now, live, per request, inside 100 ms."
 RESOURCES = (
-    *(recommend, rank, popular, explain, events),
+    *(recommend, rank, popular, explain, events, newest_events),
     *(items, item_search, item_batches, similar),
-    *(onboarding, users, user_search, user_batches),
+    *(onboarding, users, user_search, user_history, user_batches),
     *(erasures, health),
+    *(overview, activity, bundles, console),
 )
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from app.artifacts import Rankers
 from app.build import FunnelConfig
+from app.bundle.activation import point_to
 from app.bundle.pointer import current_version
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
@@ -28,7 +29,7 @@ from offline.evaluate.holdout import Holdout, build_drift_reference
 from offline.models.bought_together import fit_bought_together
 from offline.models.registry import fit_models
 from offline.publish.index import index_builder
-from offline.publish.versions import point_to, remove_old_bundles
+from offline.publish.versions import remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.report import write_report
 from offline.report.report_figures import (

@@ -7,6 +7,18 @@ from app.access.keys import Role
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # probes: without a key they show a status alone
 
+CONSOLE = "/console"  # its files hold no data; "/" leads there
+
+
+def is_console_path(path: str) -> bool:
+    """Return whether a path is that of the console or of one of its files."""
+    return path.startswith(CONSOLE) and (path == CONSOLE or path[len(CONSOLE)] == "/")
+
+
+def is_open_path(path: str) -> bool:
+    """Return whether a path needs no key."""
+    return path in OPEN_PATHS or path == "/" or is_console_path(path)
+
 
 class RoleRule(NamedTuple):
     """The role of the requests with these methods whose path matches."""
@@ -25,7 +37,7 @@ RULES = (
     _rule("DELETE", r"/users/[^/]+", "admin"),  # erasure
     _rule("GET HEAD", r"/erasures(/.*)?", "admin"),  # its receipt
     _rule("GET HEAD POST PUT PATCH", r"/users(/.*)?", "write"),
-    _rule("POST", r"/events", "write"),
+    _rule("GET HEAD POST", r"/events", "write"),
     _rule("POST PUT PATCH DELETE", r"/items(/.*)?", "write"),
     _rule("POST", r"/(recommend|rank|explain)", "read"),
     _rule("GET HEAD OPTIONS", r"/.*", "read"),

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.access.key_ring import KeyRing
 from app.access.keys import ApiKey
-from app.access.roles import OPEN_PATHS, required_role
+from app.access.roles import OPEN_PATHS, is_console_path, is_open_path, required_role
 from app.api.batch_bodies import add_record_schema
 from app.api.errors import error_response
 from app.observe.metrics import Metrics
@@ -25,10 +25,15 @@ KEY_NEEDED = error_response(
 KEY_UNKNOWN = error_response(401, "the API key is unknown or has expired")
 for answer in (KEY_NEEDED, KEY_UNKNOWN):
     answer.headers["WWW-Authenticate"] = "Bearer"
-PAGE_PATHS = ("/docs", "/redoc", "/console")
+PAGE_PATHS = ("/docs", "/redoc")
 PAGE_POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: https:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+# The console has no inline script or style. Its forms are handled by its script alone.
+CONSOLE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: https:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
 
@@ -36,12 +41,19 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 CACHE_CONTROL = b"cache-control"
 SAFE_HEADERS: Headers = ((b"x-content-type-options", b"nosniff"),)
 PRIVATE_HEADERS: Headers = (*SAFE_HEADERS, (CACHE_CONTROL, b"private, no-store"))
-PAGE_HEADERS: Headers = (
-    *SAFE_HEADERS,
-    (b"content-security-policy", PAGE_POLICY.encode()),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-)
+
+
+def _page_headers(policy: str) -> Headers:
+    return (
+        *SAFE_HEADERS,
+        (b"content-security-policy", policy.encode()),
+        (b"x-frame-options", b"DENY"),
+        (b"referrer-policy", b"no-referrer"),
+    )
+
+
+PAGE_HEADERS = _page_headers(PAGE_POLICY)
+CONSOLE_HEADERS = _page_headers(CONSOLE_POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ class AccessControl:
         path, method = scope["path"], scope["method"]
         presented = presented_key(scope["headers"])
         key = self._keys.find(presented) if presented else None
-        if path in OPEN_PATHS:
+        if is_open_path(path):
             scope["caller"] = Caller(key, is_trusted=key is not None)
             await self._app(scope, receive, send)
             return
@@ -126,13 +138,13 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_page = scope["path"].startswith(PAGE_PATHS)
+        page_headers = headers_of_page(scope["path"])
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"]
-                if is_page:
-                    added = PAGE_HEADERS
+                if page_headers:
+                    added = page_headers
                 elif any(name == CACHE_CONTROL for name, _ in headers):
                     added = SAFE_HEADERS
                 else:
@@ -141,6 +153,13 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, secured)
+
+
+def headers_of_page(path: str) -> Headers:
+    """Return the headers of a path that shows a page; none for any other path."""
+    if path.startswith(PAGE_PATHS):
+        return PAGE_HEADERS
+    return CONSOLE_HEADERS if is_console_path(path) else ()
 
 
 BOUNDS = {  # what every route may answer, see app.process.bounded_protocol

@@ -19,11 +19,18 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
-from app.api.endpoint import describe_parameters, read_query_string, require_deployment
+from app.api.contributions import add_contributions
+from app.api.endpoint import (
+    describe_parameters,
+    json_response,
+    read_query_string,
+    require_deployment,
+)
 from app.api.errors import RefusalError, refusal_response, require_configured_type
 from app.api.explanations import explain_missing_item
 from app.api.item_fields import add_fields
 from app.api.list_options import require_valid_options
+from app.api.middleware import RoutePath
 from app.api.paging import PageTokenError, decode_page_token
 from app.api.response import AnswerBody, render_answer
 from app.api.routes import iterate_routes
@@ -74,6 +81,7 @@ async def recommend_session(http: Request, body: RecommendBody) -> Response:
 
 
 PATH = "/recommend"
+PREVIEW = RoutePath("/recommend?preview=true")
 
 
 class PlainQueries:
@@ -188,6 +196,11 @@ async def _respond(
     if options.fields:
         catalogue, rows = answer.deployment.live_items.catalogue, answer.run.slate.pool.rows
         add_fields(body["items"], catalogue, rows, options.fields)
+    if options.explain and options.contributions:
+        await add_contributions(body, answer)
+    if options.preview:
+        scope["route"] = PREVIEW  # not among the times of lists that are shown
+        return json_response(body)
     return AnswerResponse(service, answer, orjson.dumps(body))
 
 

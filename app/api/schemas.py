@@ -161,6 +161,16 @@ class RecommendOptions(ListOptions):
     """A request of ``/recommend``, by GET or POST."""
 
     explain: bool = Field(default=False, description="Explain how each item came to be here.")
+    contributions: bool = Field(
+        default=False,
+        description="With `explain`: how much each feature added to an item's score. The first "
+        "time takes some seconds.",
+    )
+    preview: bool = Field(
+        default=False,
+        description="The list does not count as shown: no impressions, no request log, and in the "
+        "metrics a route of its own.",
+    )
     page_token: str = Field("", max_length=MAX_TOKEN_LENGTH, description="Of the page before.")
     why: PublicId | None = Field(
         None, description="An item: the answer explains why it is not in the list."

@@ -8,7 +8,7 @@ worker adds up all files.
 import asyncio
 import os
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from operator import itemgetter
 from pathlib import Path
@@ -120,6 +120,10 @@ class Metrics:
             self.count("degraded", stage, outcome)
         if fallback:
             self.count("fallbacks", fallback)
+
+    def numbers(self, name: str) -> Mapping[Labels, Numbers]:
+        """Return the numbers of one family that this worker has counted, by label values."""
+        return {labels: numbers.copy() for labels, numbers in self._families[name].items()}
 
     def set_bundle(self, version: str, created: float) -> None:
         """Set the bundle that this worker serves from now on; ``created`` in unix seconds."""

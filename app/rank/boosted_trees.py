@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from app.contracts import Matrix
 from app.kernels.forest import Forest, UnsupportedForestError, flatten
+from app.rank.scorer import Parts
 
 if TYPE_CHECKING:
     import lightgbm
@@ -76,6 +77,18 @@ class BoostedTrees:
             features, raw_score=True, num_iteration=trees, num_threads=1
         )
         return scores
+
+    def contributions(self, features: Matrix) -> Parts:
+        """Return what each column adds to the score by SHAP values, (n, f + 1).
+
+        The last one is the mean score of the training rows. LightGBM computes them, so the first
+        call imports it and reads its file.
+
+        Raises:
+            ValueError: the file is damaged.
+        """
+        parts: Parts = self.booster.predict(features, pred_contrib=True, num_threads=1)
+        return parts
 
     @property
     def tree_count(self) -> int:

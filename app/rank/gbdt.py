@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from app.contracts import Matrix, Scores
 from app.rank.boosted_trees import BoostedTrees
 from app.rank.logistic import Logistic
+from app.rank.scorer import Parts
 
 if TYPE_CHECKING:
     import lightgbm
@@ -39,6 +40,12 @@ class GradientBoosting:
             total += part.score(features, columns, trees)
         scores: Scores = (self.base.score(features) + total / len(self.parts)).astype(np.float32)
         return scores
+
+    def contributions(self, features: Matrix) -> Parts:
+        """Return what each column adds to the raw score, (n, f + 1), the constant last."""
+        trees = sum(part.contributions(features) for part in self.parts) / len(self.parts)
+        parts: Parts = self.base.contributions(features) + trees
+        return parts
 
     @property
     def boosters(self) -> "tuple[lightgbm.Booster, ...]":

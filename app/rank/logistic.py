@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
 from app.kernels.features import linear_scores
-from app.rank.scorer import RankerSummary
+from app.rank.scorer import Parts, RankerSummary
 
 STORED = ("mean", "scale", "weight", "low", "high")  # the numbers of a column in a file
 UNLIMITED = np.array([[-np.inf], [np.inf]], np.float32)
@@ -55,6 +55,11 @@ class Logistic:
             raise ValueError(f"{features.shape[1]} columns for {len(self.weights)} weights")
         columns = np.ascontiguousarray(features.T, np.float32)
         return linear_scores(columns, self.mean, self._by_value, self.limits, self.bias)
+
+    def contributions(self, features: Matrix) -> Parts:
+        """Return what each column adds to the log odds, (n, f + 1); the bias is the last one."""
+        parts = self.standardise(features) * self.weights
+        return np.column_stack([parts, np.full(len(parts), self.bias)])
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.contracts import Matrix, Scores
 from app.features.views import FINE_VIEW, column_names
 from app.rank.gbdt import GradientBoosting
-from app.rank.scorer import RankerSummary
+from app.rank.scorer import Parts, RankerSummary
 
 EVENTS_COLUMN = column_names(FINE_VIEW).index("user_events")  # log1p of the number of events
 # Both are constants: docs/decisions/0006-two-fine-models.md has the windows that chose them.
@@ -43,6 +43,13 @@ class PointwiseListwiseBlend:
             return scores
         blended = (1 - share) * scores + share * self.listwise.score(features, trees)
         return blended.astype(np.float32)
+
+    def contributions(self, features: Matrix) -> Parts:
+        """Return what each column adds to the blended score, (n, f + 1), the constant last."""
+        share = self.listwise_share(features)[:, None].astype(np.float64)
+        pointwise, listwise = (model.contributions(features) for model in self.models)
+        parts: Parts = (1 - share) * pointwise + share * listwise
+        return parts
 
     @staticmethod
     def listwise_share(features: Matrix) -> Scores:

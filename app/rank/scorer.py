@@ -7,7 +7,10 @@ A ranker that reads only ``pool.features`` is a ``MatrixModel``. ``MatrixScorer`
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
+from typing import Generic, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.contracts import Candidates, Matrix, Query, Scores
 from app.stages import Scorer
@@ -70,6 +73,9 @@ class RankerKind(Protocol):
         ...
 
 
+Parts: TypeAlias = NDArray[np.float64]  # (n, f + 1) what each column adds to a score; a constant
+
+
 class MatrixModel(Protocol):
     """A model of a feature matrix. Pure: the same matrix gives the same scores, on any thread."""
 
@@ -84,6 +90,15 @@ class BlendedModel(Protocol):
 
     def part_weights(self, features: Matrix) -> dict[str, float]:
         """Return how much each part counts for the user whose pool this is."""
+        ...
+
+
+@runtime_checkable
+class AdditiveModel(Protocol):
+    """A matrix model whose score is a sum of one part for each column, and a constant."""
+
+    def contributions(self, features: Matrix) -> Parts:
+        """Return the parts of each row's score, (n, f + 1); the constant is the last one."""
         ...
 
 
@@ -113,6 +128,13 @@ class MatrixScorer(Generic[Model_co]):
         """Return how much each part of the model counts; empty when there is only one part."""
         model: MatrixModel | BlendedModel = self.model
         return model.part_weights(pool.features) if isinstance(model, BlendedModel) else {}
+
+
+def compute_contributions(scorer: Scorer, features: Matrix) -> Parts | None:
+    """Return what each column adds to the score of each row; None if the score is no such sum."""
+    if isinstance(scorer, MatrixScorer) and isinstance(scorer.model, AdditiveModel):
+        return scorer.model.contributions(features)
+    return None
 
 
 def compute_part_weights(scorer: Scorer, query: Query, pool: Candidates) -> dict[str, float]:

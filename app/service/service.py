@@ -18,6 +18,7 @@ from app.live_catalogue.deleted_items import (
     read_deleted_items,
 )
 from app.live_catalogue.item_store import ItemStore
+from app.observe.activity import ActivityRecorder
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
 from app.request_log.request_record import RequestRecord
@@ -60,17 +61,19 @@ class Service:
             raise ValueError("REDIS_URL is not set: start the service with `recfunnel serve`")
         self.settings = settings
         self.metrics = metrics
-        self._redis_url = settings.redis_url
-        url, prefix = settings.redis_url, settings.key_prefix
+        self._redis_url, prefix = settings.redis_url, settings.key_prefix
         observe, timeout = metrics.record_round_trip, settings.redis_timeout_ms / 1000
-        self.store = Store.connect(url, timeout=timeout, on_round_trip=observe)
+        self.store = Store.connect(self._redis_url, timeout=timeout, on_round_trip=observe)
         # Writes have a longer timeout than reads. They go on when the reading store gives up.
-        self.writer = Store.connect(url, timeout=WRITE_TIMEOUT, on_round_trip=observe)
+        self.writer = Store.connect(
+            settings.redis_url, timeout=WRITE_TIMEOUT, on_round_trip=observe
+        )
         self.item_store = ItemStore(self.writer, prefix)
         self.exclusions = SharedExclusions(self.writer, prefix)
         self.erasure_journal = ErasureJournal(settings.state_folder, prefix)
         self.erasures = ErasureRunner(self.writer, prefix, self.erasure_journal, self.exclusions)
         self.store_health = StoreHealth(self.writer, prefix, self.exclusions, metrics)
+        self.activity = ActivityRecorder(self.writer, prefix, metrics)
         self.impressions = ImpressionWriter(self.writer, prefix)
         self.impressions.limit = settings.stream_limit
         self.impressions.recently_shown_limit = settings.shown_memory()
@@ -134,6 +137,7 @@ class Service:
             self.erasures.run(),
             self.exclusions.keep_written(exclusions),
             self.metrics.keep_shared(),
+            self.activity.run(),
             self._watch(),
         ):
             self.tasks.start(work)
@@ -154,6 +158,8 @@ class Service:
         await self.exclusions.workers.deregister()
         await self.impressions.close()
         await self.request_log.close()
+        with suppress(StageError):
+            await self.activity.write()
         self.metrics.share()
         self.cpu.close()
         await self.store.close()

@@ -17,10 +17,10 @@ import orjson
 import psutil  # type: ignore[import-untyped]
 import redis
 
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import MANIFEST, FileRecord, files_digest, write_manifest
 from benchmarks.killable_service import KillableService
-from offline.publish.versions import point_to
 
 SETTLE = 0.7  # seconds in which a service looks at ``current`` once, at ``RELOAD_SECONDS``
 RELOAD_SECONDS = "0.5"

@@ -20,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from app.artifacts import DAY, HALF_LIVES, NO_FRIENDS, Content, Factors, Models, NeighbourTable
+from app.bundle.activation import point_to
 from app.bundle.bundle import Bundle
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.ids import IdIndex, Texts
@@ -31,7 +32,6 @@ from offline.models.registry import build_users
 from offline.models.segments import SegmentEncoding, SegmentsConfig, fit_segments
 from offline.models.user_cf import UserCFConfig, fit_raters
 from offline.publish.index import IndexConfig, index_builder
-from offline.publish.versions import point_to
 from offline.publish.writer import TrainingResult, write_bundle
 
 BLOCK = 500_000  # events or items at a time

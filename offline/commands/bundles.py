@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from app.bundle.activation import rollback
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.bundle.pointer import current_version
 from app.bundle.stored_bundles import StoredBundle, list_bundles
-from offline.publish.versions import rollback
 
 UNKNOWN = "-"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from app.artifacts import Content, Factors, Models, NeighbourTable, Rankers, Sizes
+from app.bundle.activation import point_to
 from app.catalogue.cold_items import ColdItemModel, HashedEncoder
 from app.catalogue.ids import IdIndex
 from app.event_weights import EventWeights
@@ -25,7 +26,6 @@ from offline.models.content import ContentConfig, fit_content_and_encoder
 from offline.models.popularity import PopularityConfig, fit_popularity
 from offline.models.registry import RECALL_MODELS, build_friends, build_users
 from offline.models.segments import SegmentsConfig, encode_segments, fit_segments
-from offline.publish.versions import point_to
 from offline.publish.writer import TrainingResult, write_bundle
 
 HASHED_SIZE = 256  # two of 20 words of an item share a place in half of all items

@@ -38,6 +38,7 @@ Every error has one form, whatever its status:
 | status | code | meaning |
 |---|---|---|
 | 404 | `not_found` | the user, the item or the path does not exist |
+| 409 | `conflict` | what is there already does not allow it |
 | 413 | `too_large` | the body is larger than the service accepts |
 | 422 | `invalid` | a parameter or a field is not valid; `field` names it |
 | 500 | `internal` | an error in the service; its log has the traceback |

@@ -10,7 +10,11 @@ from app.main import create_app
 from app.settings import Settings
 from tests.docs.client_schemas import MODULES, PACKAGE
 
-NOT_OF_THE_CLIENT = {"/healthz", "/readyz", "/metrics"}  # they are for probes and Prometheus
+NOT_OF_THE_CLIENT = {
+    *("/healthz", "/readyz", "/metrics"),  # for probes and Prometheus
+    *("/overview", "/activity", "/activity/scenes"),  # for the console
+    *("/bundles", "/bundles/{version}/activate"),
+}
 ARGUMENTS = {  # of a call of each operation
     "recommend": {
         "recommend": ["u"],
@@ -24,6 +28,7 @@ ARGUMENTS = {  # of a call of each operation
     },
     "others": {
         "events": [{"user_id": "u", "item_id": "i"}],
+        "newest_events": [],
         "put_item": ["i", {"title": "T"}],
         "patch_item": ["i", {"title": "T"}],
         "put_items": [[{"item_id": "i"}]],
@@ -35,6 +40,7 @@ ARGUMENTS = {  # of a call of each operation
         "patch_user": ["u", {"age": None}],
         "put_users": [[{"user_id": "u", "attributes": {}}]],
         "get_user": ["u"],
+        "get_user_history": ["u"],
         "delete_user": ["u"],
         "get_erasure": ["e"],
         "search_users": [],
@@ -56,6 +62,7 @@ OTHER_NAMES = {  # of the client, by those of the service
     "get_counts": "item_counts",
     "search_items": "items",
     "get_user": "user",
+    "get_user_history": "user_history",
     "get_erasure": "erasure",
     "search_users": "users",
     "get_blocked": "blocked",

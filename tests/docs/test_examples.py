@@ -1,9 +1,12 @@
 """Every endpoint has an example, in the pages and in ``/docs``, and those of ``/docs`` work."""
 
 import re
+import shutil
 
 import orjson
 
+from app.bundle.bundle import find_current_bundle
+from tests.bundles import edit_manifest
 from tests.conftest import ROOT
 from tests.serving import hosted, leisurely
 
@@ -101,11 +104,16 @@ def test_the_examples_of_docs_work_unchanged(out, redis_url):
         liked = {"user_id": DEMO_USER, "item_id": "i1", "type": "like"}
         assert service.client.post("/events", json=liked).is_success
         erasure = service.client.delete("/users/somebody").json()["erasure_id"]
+        bundle = find_current_bundle(out)
+        copied = shutil.copytree(bundle, bundle.with_name("copy"))
+        version = edit_manifest(copied, version="copy").name
         told = service.client.get("/openapi.json").json()
         for (method, template), operation in operations(told):
             given = parameters(operation)
             if "erasure_id" in given["path"]:  # nobody can name one before there is one
                 given["path"]["erasure_id"] = erasure
+            if "version" in given["path"]:
+                given["path"]["version"] = version
             path = template.format(**given["path"])
             for kind, body in bodies(told, operation) or [("", None)]:
                 content = body if isinstance(body, str) else body and orjson.dumps(body)

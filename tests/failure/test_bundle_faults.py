@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle
 from app.bundle.stored_bundles import list_fallbacks
 from app.settings import Settings
-from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, running, until
 

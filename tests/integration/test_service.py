@@ -16,6 +16,7 @@ import orjson
 import pytest
 import redis
 
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.live_catalogue import deleted_items
 from app.live_catalogue.deleted_items import deleted_items_path
@@ -29,7 +30,6 @@ from app.settings import Settings
 from app.state.archiver_status import UNLIMITED, mark_archiver_in_use
 from app.state.tables import marker_key
 from app.state.user_store import history_key
-from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, until
 

@@ -128,6 +128,11 @@ export class Client {
     return this.connection.request("post", "/events", { query, body }, call);
   }
 
+  /** Return the newest stored events of all users, the last one first. */
+  newestEvents(query: { limit?: number } = {}, call?: CallOptions) {
+    return this.connection.request("get", "/events", { query }, call);
+  }
+
   // Items
 
   /** Create an item, or change the fields that are in `body`. */
@@ -196,6 +201,12 @@ export class Client {
   /** Return what is known of a user, with so many of the newest events. */
   user(user_id: Id, query: { events?: number } = {}, call?: CallOptions) {
     return this.connection.request("get", "/users/{user_id}", { path: { user_id }, query }, call);
+  }
+
+  /** Return the newest events that the lists of a user rest on: live ones, and the bundle's. */
+  userHistory(user_id: Id, query: { limit?: number } = {}, call?: CallOptions) {
+    const parameters = { path: { user_id }, query };
+    return this.connection.request("get", "/users/{user_id}/history", parameters, call);
   }
 
   /** Erase a user, and return the receipt. */

@@ -396,6 +396,10 @@ var Client = class {
     const body = (Array.isArray(events) ? events : [events]).map(withId);
     return this.connection.request("post", "/events", { query, body }, call);
   }
+  /** Return the newest stored events of all users, the last one first. */
+  newestEvents(query = {}, call) {
+    return this.connection.request("get", "/events", { query }, call);
+  }
   // Items
   /** Create an item, or change the fields that are in `body`. */
   putItem(item_id, body, call) {
@@ -449,6 +453,11 @@ var Client = class {
   /** Return what is known of a user, with so many of the newest events. */
   user(user_id, query = {}, call) {
     return this.connection.request("get", "/users/{user_id}", { path: { user_id }, query }, call);
+  }
+  /** Return the newest events that the lists of a user rest on: live ones, and the bundle's. */
+  userHistory(user_id, query = {}, call) {
+    const parameters = { path: { user_id }, query };
+    return this.connection.request("get", "/users/{user_id}/history", parameters, call);
   }
   /** Erase a user, and return the receipt. */
   deleteUser(user_id, call) {

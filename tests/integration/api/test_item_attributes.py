@@ -8,6 +8,7 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, read_manifest, write_manifest
 from app.request_log.writer import request_log_key
@@ -15,7 +16,6 @@ from app.settings import Settings
 from offline.cli import app
 from offline.commands.replay import find_differences
 from offline.commands.train import TrainOptions, train
-from offline.publish.versions import point_to
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader

@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from app.api.batch_bodies import LINES
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle
 from app.service.service import CONFIRM_TIMEOUT
-from offline.publish.versions import point_to
 from tests.integration.api.test_item_lists import ids, items_of
 from tests.integration.api.test_recommend import is_refused
 from tests.integration.test_service import another_version, serving

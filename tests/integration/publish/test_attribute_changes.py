@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.bundle.activation import point_to
 from app.catalogue.attributes import NumberColumn, TextColumn
 from offline.data.errors import DataError
 from offline.publish.attribute_changes import check_attribute_changes
-from offline.publish.versions import point_to
 from offline.publish.writer import write_bundle
 from tests.bundles import build_training_result
 from tests.fakes import ITEMS, small_catalogue, small_models

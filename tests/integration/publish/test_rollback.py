@@ -8,19 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from app.bundle.activation import point_to, rollback
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, GateCheck, GateResult
 from app.bundle.pointer import current_version
 from app.bundle.stored_bundles import HISTORY, list_bundles, service_history
 from offline import cli
-from offline.publish.versions import (
-    DRAFT_PREFIX,
-    draft_folder,
-    is_locked,
-    point_to,
-    remove_old_bundles,
-    rollback,
-)
+from offline.publish.versions import DRAFT_PREFIX, draft_folder, is_locked, remove_old_bundles
 from offline.publish.writer import write_bundle
 from tests.bundles import build_training_result
 from tests.conftest import ROOT, clean_environment

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from app.artifacts import Models
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.layout import collect_arrays
 from app.bundle.manifest import BundleError, read_manifest
@@ -20,7 +21,6 @@ from app.bundle.pointer import POINTER
 from app.bundle.stored_bundles import HISTORY
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
-from offline.publish.versions import point_to
 from offline.publish.writer import HISTORICAL_AGE, installed_versions, push_tables, write_bundle
 from tests.bundles import build_training_result, fine_ranker
 from tests.conftest import ROOT, clean_environment

@@ -11,6 +11,7 @@ import pytest
 import redis
 from typer.testing import CliRunner
 
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle
 from app.cpu import Cpu
 from app.live_catalogue.item_store import item_log_key
@@ -24,7 +25,6 @@ from offline import cli
 from offline.archive.files import archive_folder
 from offline.commands.archive import archive
 from offline.commands.replay import find_differences, replay_order
-from offline.publish.versions import point_to
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.state_rebuild import StateLostError
 from offline.replay_log.stream_reader import StreamReader

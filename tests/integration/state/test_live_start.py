@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle, load_bundle
-from offline.publish.versions import point_to
 from tests.bundles import edit_manifest
 from tests.serving import hosted, leisurely, until
 

@@ -5,6 +5,14 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True)
+class ActivatedBody:
+    """Which bundle is in service instead of which."""
+
+    version: str
+    before: str | None
+
+
+@dataclass(frozen=True)
 class BlockedBody:
     """Everything that the user blocks from now on; it replaces what was blocked before."""
 
@@ -21,6 +29,14 @@ class BlockedReply:
     providers: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     notes: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class CountOf:
+    """A number, and what was counted: the labels of the metric."""
+
+    labels: list[str]
+    n: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +67,48 @@ class FaultDetail:
 
     field: str | None
     message: str
+
+
+@dataclass(frozen=True)
+class GateCheck:
+    """One comparison of the gate: is the funnel worse than this baseline?"""
+
+    baseline: str
+    users: Literal["warm", "cold", "warm_visit", "cold_visit"]
+    user_count: int
+    outcome: Literal["passed", "failed", "unclear", "skipped"]
+    explanation: str
+    funnel_ndcg: float | None = None
+    baseline_ndcg: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class HistoryEvent:
+    """An event, of the bundle's data or live."""
+
+    item_id: str
+    title: str | None
+    type: str | None
+    value: float
+    weight: float
+    timestamp: float
+
+
+@dataclass(frozen=True)
+class HourOfActivity:
+    """What all workers counted in one hour."""
+
+    at: int
+    lists: int
+    degraded: int
+    rejected: int
+    p50_ms: float | None
+    p99_ms: float | None
+    events: int
+    refused_events: int
 
 
 @dataclass(frozen=True)
@@ -127,6 +185,30 @@ class MatchingUser:
 
 
 @dataclass(frozen=True)
+class MeasuredMean:
+    """A mean and its 95 % interval, as measured in training."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class NewestEvent:
+    """An event as it was stored."""
+
+    event_id: str
+    user_id: str
+    item_id: str
+    type: str
+    value: float | None
+    timestamp: float
+    request_id: str | None
+    position: int | None
+    context: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class OnboardingItem:
     """An item to ask about."""
 
@@ -175,6 +257,19 @@ class RefusedRecord:
     index: int
     field: str | None
     message: str
+
+
+@dataclass(frozen=True)
+class SceneActivity:
+    """The newest lists of one scene, and what their users did with them."""
+
+    scene: str
+    lists: int
+    users: int
+    items: int
+    coverage: float
+    answered_lists: int
+    events: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -227,6 +322,18 @@ class UserFriends:
 
 
 @dataclass(frozen=True)
+class ActivityTotal:
+    """The sums of all hours of the answer."""
+
+    lists: int
+    p50_ms: float | None
+    p99_ms: float | None
+    degraded: list[CountOf]
+    events: list[CountOf]
+    refused_requests: list[CountOf]
+
+
+@dataclass(frozen=True)
 class AnswerItem:
     """One item of the answer."""
 
@@ -238,6 +345,21 @@ class AnswerItem:
     title: str | None = None
     fields: dict[str, Any] | None = None
     explain: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class BundleSummary:
+    """The bundle in service."""
+
+    version: str
+    created: float
+    data_end: float
+    dataset: str
+    trained: bool
+    gate: Literal["passed", "refused", "forced"] | None
+    ndcg: MeasuredMean | None
+    users: int
+    items: int
 
 
 @dataclass(frozen=True)
@@ -262,6 +384,14 @@ class EventsAccepted:
     late: int
     event_ids: list[str | None]
     refused: list[RefusedRecord] | None = None
+
+
+@dataclass(frozen=True)
+class HistoryBody:
+    """The history of a user."""
+
+    user_id: str
+    events: list[HistoryEvent]
 
 
 @dataclass(frozen=True)
@@ -303,11 +433,27 @@ class ItemsStored:
 
 
 @dataclass(frozen=True)
+class NewestEvents:
+    """The newest events."""
+
+    events: list[NewestEvent]
+
+
+@dataclass(frozen=True)
 class OnboardingList:
     """Items to ask about, the most informative first."""
 
     bundle: str
     items: list[OnboardingItem]
+
+
+@dataclass(frozen=True)
+class ScenesBody:
+    """The newest lists by scene."""
+
+    lists: int
+    since: float | None
+    scenes: list[SceneActivity]
 
 
 @dataclass(frozen=True)
@@ -320,6 +466,28 @@ class SimilarBody:
     item_id: str
     by: Literal["behaviour", "content"]
     notes: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class StoredBundleBody:
+    """A bundle. One that is damaged has a `fault` and a version alone."""
+
+    version: str
+    in_service: bool
+    was_in_service: bool
+    fault: str | None
+    created: float | None = None
+    data_end: float | None = None
+    dataset: str | None = None
+    trained: bool | None = None
+    gate: str | None = None
+    checks: list[GateCheck] | None = None
+    ndcg: MeasuredMean | None = None
+    metrics: dict[str, float | None] | None = None
+    rows: dict[str, int] | None = None
+    bytes: int | None = None
+    training_seconds: float | None = None
+    settings: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -364,6 +532,15 @@ class UsersStored:
 
 
 @dataclass(frozen=True)
+class ActivityBody:
+    """What the service did, by the hour."""
+
+    budget_ms: float
+    hours: list[HourOfActivity]
+    total: ActivityTotal
+
+
+@dataclass(frozen=True)
 class AnswerBody:
     """A list of items, and how to get the next page of it."""
 
@@ -382,10 +559,33 @@ class AnswerBody:
 
 
 @dataclass(frozen=True)
+class BundlesBody:
+    """The bundles, newest first."""
+
+    bundles: list[StoredBundleBody]
+
+
+@dataclass(frozen=True)
 class ErrorBody:
     """The body of every 4xx and 5xx answer."""
 
     error: ErrorDetail
+
+
+@dataclass(frozen=True)
+class OverviewBody:
+    """The bundle in service, and what requests may ask for."""
+
+    release: str
+    key: str | None
+    roles: list[str]
+    bundle: BundleSummary | None
+    refused: str | None
+    budget_ms: float
+    k_max: int
+    scenes: list[str]
+    fields: list[str]
+    event_types: list[str]
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class Operations:
     explain = Operation(lists.explain)
 
     send = Operation(events.send)
+    newest_events = Operation(events.newest_events)
 
     put_item = Operation(item_calls.put_item)
     patch_item = Operation(item_calls.patch_item)
@@ -53,6 +54,7 @@ class Operations:
     patch_user = Operation(user_calls.patch_user)
     put_users = Operation(user_calls.put_users)
     user = Operation(user_calls.user)
+    user_history = Operation(user_calls.user_history)
     delete_user = Operation(user_calls.delete_user)
     erasure = Operation(user_calls.erasure)
     put_friends = Operation(user_calls.put_friends)

@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from recfunnel_client.answers import EventsAccepted
+from recfunnel_client.answers import EventsAccepted, NewestEvents
 from recfunnel_client.bodies import EventIn
 from recfunnel_client.call import Call
 
@@ -16,6 +16,11 @@ def send(*events: EventIn, partial: bool = False) -> Call[EventsAccepted]:
     """
     body = [with_id(event) for event in events]
     return Call("POST", "/events", EventsAccepted, {"partial": partial}, body)
+
+
+def newest_events(*, limit: int | None = None) -> Call[NewestEvents]:
+    """Return the newest stored events of all users, the last one first."""
+    return Call("GET", "/events", NewestEvents, {"limit": limit})
 
 
 def with_id(event: EventIn) -> EventIn:

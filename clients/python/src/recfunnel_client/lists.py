@@ -31,11 +31,14 @@ def recommend(
     explore: bool | None = None,
     history: Sequence[InlineEvent] | None = None,
     explain: bool | None = None,
+    contributions: bool | None = None,
     why: Id | None = None,
     page_token: str | None = None,
+    preview: bool | None = None,
 ) -> Call[AnswerBody]:
     """Return the items that a user should see now, best first.
 
+    A list of ``preview`` does not count as shown.
     ``history`` is that of a session, the newest event first, and stands for the stored one.
     ``page_token`` is that of the page before.
     """
@@ -49,6 +52,8 @@ def recommend(
         exclude=texts(exclude),
         explore=explore,
         explain=explain,
+        contributions=contributions,
+        preview=preview,
         why=None if why is None else str(why),
         page_token=page_token,
     )

@@ -7,6 +7,7 @@ from recfunnel_client.answers import (
     BlockedReply,
     ErasureBody,
     EventsAccepted,
+    HistoryBody,
     OnboardingList,
     UserAttributes,
     UserFriends,
@@ -40,6 +41,11 @@ def put_users(users: Iterable[UserIn], *, partial: bool = False) -> Call[UsersSt
 def user(user_id: Id, *, events: int | None = None) -> Call[UserView]:
     """Return what is known of a user, with so many of the newest events."""
     return Call("GET", path_of("users", user_id), UserView, {"events": events})
+
+
+def user_history(user_id: Id, *, limit: int | None = None) -> Call[HistoryBody]:
+    """Return the newest events that the lists of a user rest on: live ones, and the bundle's."""
+    return Call("GET", path_of("users", user_id, "history"), HistoryBody, {"limit": limit})
 
 
 def delete_user(user_id: Id) -> Call[ErasureBody]:
