@@ -120,7 +120,18 @@ async def erase_log_entries(store: Store, prefix: str, cutoffs: Cutoffs) -> Coun
 
 
 def _erased_user(entry: StreamEntry, cutoffs: Cutoffs) -> str | None:
-    """Return the user because of whom an entry is deleted. A damaged one has its user's name."""
+    """Return the user because of whom an entry is deleted."""
+    user, at, friends = users_of_log_entry(entry)
+    if user in cutoffs and at <= cutoffs[user]:
+        return user
+    return min(friends & set(cutoffs), default=None)
+
+
+def users_of_log_entry(entry: StreamEntry) -> tuple[str, float, set[str]]:
+    """Return the user of an answer, when it was made, unix seconds, and the user's friends.
+
+    A damaged entry has its user's name, and when it was written.
+    """
     name, fields = entry
     named = dict(zip(fields[::2], fields[1::2], strict=False))
     user, at, friends = named.get(b"u", b"").decode(errors="replace"), seconds_of(name), set[str]()
@@ -128,6 +139,4 @@ def _erased_user(entry: StreamEntry, cutoffs: Cutoffs) -> str | None:
         head = LogEntry.unpack(fields[-1]).head
         user, at = head["request"]["user"], min(at, head["at"])
         friends = set(friends_in_reply(reply_from_json(head["raw_reply"])))
-    if user in cutoffs and at <= cutoffs[user]:
-        return user
-    return min(friends & set(cutoffs), default=None)
+    return user, at, friends

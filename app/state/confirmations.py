@@ -63,25 +63,33 @@ class Confirmations:
             applied, _, written_at = entry.partition(b" ")
             if parse_id(applied) >= parse_id(position):
                 continue
-            if self._has_ended(name.decode(), float(written_at)):
+            if has_ended(name.decode(), float(written_at), self._timeout):
                 await self._store.command("HDEL", self._key, name)
             else:
                 late.append(name.decode())
         return late
 
-    def _has_ended(self, name: str, written_at: float) -> bool:
-        machine, process, start_time, _ = name.split("|")
-        if machine != _machine():
-            return time.time() - written_at > self._timeout
-        if _start_time(int(process)) != start_time:
-            return True  # another process, or a thread, has the number now
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:  # the process exists and belongs to another user
-            return False
+
+def has_ended(name: str, written_at: float, timeout: float = WORKER_TIMEOUT) -> bool:
+    """Return whether the process of a worker has ended.
+
+    Args:
+        name: of the worker, by ``worker_name``.
+        written_at: when it confirmed last, unix seconds.
+        timeout: seconds of silence after which a worker of another machine counts as ended.
+    """
+    machine, process, start_time, _ = name.split("|")
+    if machine != _machine():
+        return time.time() - written_at > timeout
+    if _start_time(int(process)) != start_time:
+        return True  # another process, or a thread, has the number now
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # the process exists and belongs to another user
         return False
+    return False
 
 
 def worker_name(process: int) -> str:

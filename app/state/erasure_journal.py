@@ -38,6 +38,9 @@ ADD_ERASED = """
 INSERT INTO erased VALUES (?, ?, ?)
 ON CONFLICT (prefix, digest) DO UPDATE SET at = max(at, excluded.at)
 """
+ADD_ERASURE = """
+INSERT INTO erasures (id, prefix, digest, user, at, removed) VALUES (?, ?, ?, ?, ?, '{}')
+"""
 
 
 class JournalError(StageError):
@@ -82,11 +85,7 @@ class ErasureJournal:
         erasure_id, digest = uuid4().hex, user_digest(user)
         with self._writing() as database:
             database.execute(ADD_ERASED, (self._prefix, digest, at))
-            database.execute(
-                "INSERT INTO erasures (id, prefix, digest, user, at, removed) "
-                "VALUES (?, ?, ?, ?, ?, '{}')",
-                (erasure_id, self._prefix, digest, user, at),
-            )
+            database.execute(ADD_ERASURE, (erasure_id, self._prefix, digest, user, at))
         return erasure_id
 
     def add_erased(self, times: Mapping[str, float]) -> None:
@@ -136,6 +135,48 @@ class ErasureJournal:
             with self._writing() as database:
                 marks = [(now, erasure_id) for (erasure_id,) in rows]
                 database.executemany("UPDATE erasures SET archived = ? WHERE id = ?", marks)
+
+    def reopen(self, user: str, at: float) -> None:
+        """Record that an erasure must be done again, of a user whose data came back.
+
+        Raises:
+            JournalError: it was not recorded.
+        """
+        with self._writing() as database:
+            database.execute(ADD_ERASURE, (uuid4().hex, self._prefix, user_digest(user), user, at))
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the file, of one moment, if there is a file.
+
+        Raises:
+            JournalError: the file cannot be read, or the copy not be written.
+        """
+        if not self.path.exists():
+            return
+        try:
+            create_private_file(path)
+            with (
+                closing(sqlite3.connect(self.path, timeout=LOCK_TIMEOUT)) as database,
+                closing(sqlite3.connect(path)) as copy,
+            ):
+                database.backup(copy)
+        except (sqlite3.Error, OSError) as error:
+            raise self._error(error) from error
+
+    def add_from(self, path: Path) -> None:
+        """Take over the records of another file, of all prefixes. The later erasure counts.
+
+        Raises:
+            JournalError: one of the files cannot be used.
+        """
+        other = ErasureJournal(path.parent, self._prefix)
+        other.path = path
+        erased = other._read("SELECT prefix, digest, at FROM erased")
+        rows = other._read("SELECT * FROM erasures")
+        with self._writing() as database:
+            database.executemany(ADD_ERASED, erased)
+            marks = ", ".join("?" * 9)
+            database.executemany(f"INSERT OR IGNORE INTO erasures VALUES ({marks})", rows)  # noqa: S608
 
     def erased(self) -> ErasedTimes:
         """Return when each user was last erased, by digest.

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +27,7 @@ from app.state.confirmations import WORKER_TIMEOUT, Confirmations
 from app.state.erasure_journal import ErasedTimes
 from app.state.kept_file import keep_written, kept_path, kept_paths
 from app.state.last_known import LastKnownReplies, RawReply
+from app.state.private_files import write_private_file
 from app.state.refused_writes import WriteRefusedError
 from app.state.store import CommandPart, Store
 from app.state.streams import StreamEntry, follow_streams, parse_id, seconds_of
@@ -57,6 +58,27 @@ USERS_PER_RESTORE = 100  # in one round trip
 def exclusions_path(folder: Path, prefix: str, redis_url: str) -> Path:
     """Return the path of the service's file."""
     return kept_path(folder, prefix, redis_url, "shared.json")
+
+
+def merge_exclusions(
+    path: Path, generation: bytes, members: Collection[bytes], others: Iterable[Path]
+) -> None:
+    """Write the service's file with what it has, with these members, and those of other files.
+
+    Args:
+        path: of the service's file.
+        generation: of the store's data.
+        members: of the store's set.
+        others: files of other services, or of a backup.
+    """
+    merged = {member.decode() for member in members}
+    for each in (*kept_paths(path), *others):
+        try:
+            merged.update(map(str, orjson.loads(each.read_bytes())["members"]))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("the file of what users have hidden cannot be read: %s", error)
+    content = {"generation": generation.decode(), "members": sorted(merged)}
+    write_private_file(path, orjson.dumps(content))
 
 
 class SharedExclusions:

@@ -93,6 +93,52 @@ def accept_loss_command(out: Out = None) -> None:
         accept_loss(settings(out=out))
 
 
+@app.command("backup")
+def backup_command(
+    to: Annotated[Path, typer.Option(help="The folder to make. It must not exist.")],
+    out: Out = None,
+    *,
+    bundles: Annotated[bool, typer.Option(help="Copy the bundles.")] = True,
+    archive: Annotated[bool, typer.Option(help="Copy the archive.")] = True,
+) -> None:
+    """Copy Redis, bundles, archive, erasures and settings to a folder, while the service runs."""
+    with errors_as_sentences():
+        from offline.commands.backup import backup as run  # noqa: PLC0415 - slow to import
+
+        run(settings(out=out), to, bundles=bundles, archive=archive)
+
+
+@app.command("restore")
+def restore_command(
+    source: Annotated[Path, typer.Option("--from", help="The folder of the backup.")],
+    out: Out = None,
+    erasures: Annotated[
+        list[Path] | None,
+        typer.Option(help="A newer backup, or a folder state: who was erased since."),
+    ] = None,
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete what Redis has of the service first.")
+    ] = False,
+    accept_loss: Annotated[
+        bool,
+        typer.Option("--accept-loss", help="Nothing was hidden since, or it may be shown."),
+    ] = False,
+) -> None:
+    """Restore a backup into a Redis without data, and add the files that OUT lacks.
+
+    The service must not run. Users who were erased after the backup are erased again.
+    """
+    with errors_as_sentences():
+        from offline.commands.restore import RestoreOptions  # noqa: PLC0415 - slow to import
+        from offline.commands.restore import restore as run  # noqa: PLC0415 - slow to import
+
+        run(
+            settings(out=out),
+            RestoreOptions(source, erasures or (), replace=replace, accept_loss=accept_loss),
+        )
+
+
 @app.command()
 def batch(  # noqa: PLR0913, PLR0917 - one for each option
     users: Annotated[
