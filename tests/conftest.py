@@ -17,7 +17,7 @@ from tests.tracing import ProjectTracing
 from tests.world import world, write_recbole
 
 FOLDERS = ("unit", "contract", "property", "integration", "failure", "e2e", "docs", "browser")
-SLOW_FOLDERS = ("failure", "e2e", "integration")  # in this order
+SLOW_FOLDERS = ("browser", "failure", "e2e", "integration")  # in this order
 ROOT = Path(__file__).parents[1]
 SETTINGS = ("RECFUNNEL_", "REDIS_", "PROMETHEUS_")  # how names in the environment begin
 # A busy machine must fail no test, and a test fails in each run or in none.

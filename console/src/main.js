@@ -57,7 +57,7 @@ function Console() {
   const [isFirst, setFirst] = useState(true);
   const [title, Page] = PAGES[page] || PAGES.overview;
   useEffect(() => {
-    document.title = `${title} – recfunnel`;
+    document.title = `${title} · recfunnel`;
     if (isFirst) setFirst(false);
     else heading.current?.focus();
   }, [title]);

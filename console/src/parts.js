@@ -29,7 +29,7 @@ export function useLoad(load, keys) {
 /** What is loaded, or why it is not there. */
 export function Loaded({ of, children, what = "" }) {
   if (of.error) return html`<${Failure} error=${of.error} retry=${of.reload} what=${what} />`;
-  if (of.data === null) return of.loading ? html`<p class="muted" role="status">Loading…</p>` : null;
+  if (of.data === null) return of.loading ? html`<p class="muted loading" role="status">Loading…</p>` : null;
   return children(of.data);
 }
 

@@ -1,0 +1,222 @@
+"""The console in a real browser against a real service: its pages, what they change, its errors."""
+
+import re
+
+import pytest
+
+from tests.browser.conftest import KEYS, SCRIPT, STORED_KEY, follow
+from tests.serving import hosted, leisurely, until
+
+pytestmark = pytest.mark.browser
+ROUTES = {
+    "overview": "overview",
+    "try": "try?user=u1",
+    "funnel": "funnel?user=u1",
+    "items": "items",
+    "item": "items?id=i1",
+    "bundles": "bundles",
+    "data": "data",
+}
+NARROW = {"width": 400, "height": 800}
+RUN_AXE = """async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21aa"]}))
+    .violations.map((v) => [v.id, v.nodes.map((n) => `${n.target} ${n.failureSummary}`)])"""
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory, redis_url):
+    """A service that waits for its first bundle."""
+    out = tmp_path_factory.mktemp("empty") / "out"
+    with hosted(leisurely(out=out, redis_url=redis_url), ready=False) as service:
+        yield service
+
+
+def text_of(page):
+    return page.locator("main").inner_text()
+
+
+def test_the_page_asks_for_a_key_and_keeps_it_in_the_tab_alone(guarded, open_page):
+    page = open_page(guarded, key=None)
+    assert "needs an API key" in text_of(page)
+    page.get_by_label("API key").fill("rf_" + "wrong" * 8)
+    page.get_by_role("button", name="Open the console").click()
+    page.get_by_role("alert").get_by_text("unknown or has expired").wait_for()
+    page.get_by_label("API key").fill(KEYS["editor"])
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="In service").wait_for()
+    assert page.evaluate(f"sessionStorage.getItem('{STORED_KEY}')") == KEYS["editor"]
+    assert page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+    assert KEYS["editor"] not in page.url
+    page.get_by_role("button", name="Forget the key").click()
+    page.get_by_role("heading", name="needs an API key").wait_for()
+    assert page.evaluate(f"sessionStorage.getItem('{STORED_KEY}')") is None
+
+
+def test_the_overview_shows_the_bundle_and_what_the_service_did(guarded, open_page):
+    page = open_page(guarded)
+    shown = text_of(page)
+    assert guarded.service.deployment.bundle.version in shown
+    assert "Ready, and nothing to warn of." in shown
+    assert re.search(r"home\s+2\s+2", shown)  # two lists, of two users
+    assert page.locator(".chart canvas").count() == 2
+    page.get_by_role("button", name="7 days").click()
+    pressed = page.locator("button[aria-pressed=true]")
+    assert pressed.inner_text() == "7 days"
+    page.get_by_text("The numbers").first.click()
+    page.locator("details[open] tbody tr").nth(167).wait_for()
+
+
+def test_a_user_is_found_and_the_list_shown_beside_the_history(guarded, open_page):
+    page = open_page(guarded, "try")
+    page.get_by_label("User").fill("u1")
+    page.locator("datalist option").nth(3).wait_for(state="attached")
+    page.get_by_label("Items").fill("5")
+    page.get_by_label("Filter").fill('category == "comedy"')
+    page.keyboard.press("Enter")
+    page.locator(".cards .item").nth(4).wait_for()
+    assert page.locator(".cards .item").count() == 5
+    assert "comedy" in page.locator(".cards .item").first.inner_text()
+    history = page.get_by_role("region", name="The newest events of u1")
+    assert "click" in history.inner_text()
+    page.get_by_label("Item", exact=True).fill("i0")
+    page.get_by_role("button", name="Ask").click()
+    assert "filter" in page.locator(".card[role=status]").inner_text()
+
+
+def test_a_faulty_filter_is_explained(guarded, open_page):
+    page = open_page(guarded, "try?user=u1&filter=colour%20%3D%3D%201")
+    alert = page.get_by_role("alert")
+    assert "colour" in alert.inner_text()
+    assert alert.get_by_role("button", name="Try again").is_visible()
+
+
+def test_the_funnel_shows_each_stage_and_the_parts_of_a_score(guarded, open_page):
+    page = open_page(guarded, "funnel?user=u1")
+    picture = page.locator(".sankey svg")
+    assert re.search(
+        r"13 channels proposed \d+ items; merged \d+", picture.get_attribute("aria-label")
+    )
+    stages = page.get_by_role("region", name="Stages in the order they ended").inner_text()
+    assert all(stage in stages for stage in ("history", "recall.ease", "coarse", "rerank"))
+    parts = page.get_by_role("region", name="What each feature added")
+    before = parts.inner_text()
+    assert "all other features" in before
+    page.get_by_label("Item", exact=True).select_option(index=3)
+    until(lambda: parts.inner_text() != before)
+
+
+def test_an_item_is_found_changed_and_hidden(guarded, open_page):
+    page = open_page(guarded, "items")
+    page.get_by_label("Id begins with").fill("i11")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="i119").click()
+    page.get_by_label("Title").fill("A new title")
+    page.get_by_label("Categories").fill("comedy, war")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("heading", name="A new title").wait_for()
+    page.get_by_role("button", name="Hide from every list").click()
+    page.get_by_role("button", name="Show in lists again").wait_for()
+    stored = guarded.client.get("/items/i119", headers={"X-API-Key": KEYS["reader"]}).json()
+    assert (stored["title"], stored["categories"]) == ("A new title", ["comedy", "war"])
+    assert stored["is_available"] is False
+    page.get_by_role("button", name="Show in lists again").click()
+    page.get_by_role("button", name="Hide from every list").wait_for()
+    page.get_by_role("button", name="content").click()
+    page.locator(".cards .item").first.wait_for()
+
+
+def test_a_bundle_is_compared_and_put_into_service(guarded, open_page):
+    page = open_page(guarded, "bundles")
+    assert "rank.rounds" in page.get_by_role("region", name="Settings that differ").inner_text()
+    (other,) = {row.inner_text() for row in page.locator("tbody button.link").all()} - {
+        guarded.service.deployment.bundle.version
+    }
+    page.get_by_role("button", name=f"Activate {other}").click()
+    page.get_by_role("button", name="Leave it").click()
+    assert not page.get_by_role("dialog").is_visible()
+    page.get_by_role("button", name=f"Activate {other}").click()
+    page.get_by_role("button", name="Put it into service").click()
+    page.get_by_text(f"{other} is put into service").wait_for()
+    row = page.locator("tr", has=page.get_by_role("button", name=other, exact=True))
+    row.get_by_text("in service").wait_for()
+
+
+def test_arriving_events_are_shown_and_what_was_refused(guarded, open_page):
+    page = open_page(guarded, "data")
+    assert "the type is not configured" in text_of(page)
+    newest = page.get_by_role("region", name="The newest events, the last one stored first")
+    assert "u2" in newest.inner_text()
+    event = {"user_id": "u77", "item_id": "i3", "type": "like"}
+    headers = {"X-API-Key": KEYS["admin"]}
+    assert guarded.client.post("/events", json=event, headers=headers).is_success
+    page.get_by_role("button", name="Look again").click()
+    newest.get_by_text("u77").wait_for()
+
+
+def test_texts_of_others_are_shown_and_never_run(guarded, open_page):
+    page = open_page(guarded)
+    for route in ("items?id=i1", "data", "try?user=%3Cimg%20src%3Dx%3E"):
+        follow(page, route)
+        if "user" not in route:
+            assert SCRIPT in text_of(page)
+        assert page.locator("main img").count() == 0
+        assert page.title().endswith("recfunnel")
+
+
+def test_a_key_that_may_only_read_is_told_what_it_lacks(guarded, open_page):
+    page = open_page(guarded, "try?user=u1", key="reader")
+    assert "Histories need a key with the role write" in text_of(page)
+    assert page.locator(".cards .item").count() == 10
+    page = open_page(guarded, "items?id=i2", key="reader")
+    assert "Changes need a key with the role write" in text_of(page)
+    page = open_page(guarded, "bundles", key="editor")
+    assert not page.get_by_role("button", name=re.compile("Activate")).count()
+
+
+def test_each_page_says_in_sentences_that_there_is_no_bundle(empty, open_page):
+    page = open_page(empty, key=None)
+    expected = {
+        "overview": "No bundle is in service",
+        "bundles": "There is no bundle",
+        "data": "No event",
+    }
+    for name, route in ROUTES.items():
+        follow(page, route)
+        assert expected.get(name, "Not available now") in text_of(page), name
+        assert "undefined" not in text_of(page)
+
+
+def test_a_service_that_is_gone_is_named(guarded, open_page):
+    page = open_page(guarded)
+    page.context.set_offline(True)
+    page.get_by_role("link", name="Bundles").click()
+    page.get_by_role("alert").get_by_text("cannot be reached").wait_for()
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("region", name="Bundles, newest first").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_a_narrow_screen_and_is_accessible(guarded, open_page, axe, scheme):
+    page = open_page(guarded, viewport=NARROW, color_scheme=scheme)
+    page.evaluate(axe)
+    for route in ROUTES.values():
+        follow(page, route)
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], route
+        assert page.evaluate(RUN_AXE) == [], route
+    grounds = {"light": "rgb(246, 247, 247)", "dark": "rgb(16, 23, 26)"}
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == grounds[scheme]
+
+
+def test_the_keyboard_alone_reaches_the_pages(guarded, open_page):
+    page = open_page(guarded)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the page"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.textContent") == "Overview"
+    page.get_by_role("link", name="Funnel").focus()
+    page.keyboard.press("Enter")
+    page.locator("h1:focus").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Funnel"
+    assert page.title() == "Funnel · recfunnel"
+    assert page.locator("nav [aria-current=page]").inner_text() == "Funnel"
