@@ -53,6 +53,7 @@ from app.api.middleware import (
     EncodedSlashes,
 )
 from app.api.rate_limit import RateLimit
+from app.gorse_api.install import install_gorse_api
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.process.connection_limits import ON_CLOSED
@@ -131,7 +132,10 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
     )
     app.state.keys = keys
     add_steps(app, settings, keys, shares, metrics)
-    return add_routes(app)
+    add_routes(app)
+    if settings.gorse_api:
+        install_gorse_api(app)
+    return app
 
 
 def add_steps(
@@ -160,11 +164,10 @@ def add_steps(
     app.add_middleware(SecurityHeaders)
 
 
-def add_routes(app: FastAPI) -> FastAPI:
-    """Add all routes, and the form of errors; return the application."""
+def add_routes(app: FastAPI) -> None:
+    """Add all routes, and the form of errors."""
     describe_security(app)
     errors.install(app)
     app.add_exception_handler(ClientDisconnect, answer_nobody)
     for resource in RESOURCES:
         app.include_router(resource.router)
-    return app

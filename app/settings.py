@@ -36,6 +36,7 @@ from app.access.key_ring import KeyRing
 from app.access.keys import parse_keys
 from app.contracts import Count, NotNegative, Positive, Share
 from app.deadline import Checkpoints
+from app.feedback_types import FeedbackTypes, check_rules
 from app.rerank.policies import SceneSettings
 from app.state.redis_url import public_address
 
@@ -64,6 +65,9 @@ def _complete(checkpoints: dict[str, float]) -> dict[str, float]:
 
 Milliseconds: TypeAlias = Annotated[float, Field(gt=0)]
 StageTimes: TypeAlias = Annotated[dict[str, Milliseconds], AfterValidator(_complete)]
+
+
+FeedbackRules: TypeAlias = Annotated[tuple[str, ...], AfterValidator(check_rules)]
 
 
 class ChannelSettings(BaseModel):
@@ -226,6 +230,26 @@ class Settings(BaseSettings):
         description="most open connections of one address to each worker; raise it for a proxy on "
         "another machine. The loopback counts in `max_connections` alone",
     )
+    gorse_api: bool = Field(
+        False,  # noqa: FBT003 - as pydantic has it
+        description="answer the HTTP API of Gorse under `/api` too, see "
+        "[moving from Gorse](../guides/gorse.md)",
+    )
+    gorse_positive_feedback_types: FeedbackRules = Field(
+        ("like", "star", "purchase", "rating>=4"),
+        description="feedback types of Gorse's API that show a liking, each a name or a name with "
+        "a bound of its value; Gorse's `positive_feedback_types`",
+    )
+    gorse_read_feedback_types: FeedbackRules = Field(
+        ("read", "view"),
+        description="feedback types that mark an item as read; Gorse's `read_feedback_types`. "
+        "Positive and read items leave the lists of their user",
+    )
+    gorse_event_types: dict[str, str] = Field(
+        {"read": "view"},
+        description="event types of feedback types; of the others, the event type of the same "
+        "meaning, such as `like` for `star`, else `like` for positive and `view` for read ones",
+    )
     history_limit: int = Field(
         500, ge=1, le=10_000, description="newest live events that are kept of each user"
     )
@@ -362,6 +386,15 @@ class Settings(BaseSettings):
     def checkpoints(self) -> Checkpoints:
         """The checkpoints in seconds, as the funnel counts."""
         return Checkpoints(**{stage: ms / 1000 for stage, ms in self.checkpoints_ms.items()})
+
+    @property
+    def feedback_types(self) -> FeedbackTypes:
+        """What the feedback of Gorse's API means."""
+        return FeedbackTypes.of(
+            self.gorse_positive_feedback_types,
+            self.gorse_read_feedback_types,
+            self.gorse_event_types,
+        )
 
     @property
     def state_folder(self) -> Path:

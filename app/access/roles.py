@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from app.access.keys import Role
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})  # probes: without a key they show a status alone
+# Probes: without a key they show a status alone.
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/api/health/live", "/api/health/ready"})
 
 CONSOLE = "/console"  # its files hold no data; "/" leads there
 
@@ -40,6 +41,12 @@ RULES = (
     _rule("GET HEAD POST", r"/events", "write"),
     _rule("POST PUT PATCH DELETE", r"/items(/.*)?", "write"),
     _rule("POST", r"/(recommend|rank|explain)", "read"),
+    # Gorse's API, as the routes above.
+    _rule("DELETE", r"/api/user/[^/]+", "admin"),
+    _rule("GET HEAD POST PUT PATCH DELETE", r"/api/(users?|feedback)(/.*)?", "write"),
+    _rule("GET HEAD", r"/api/(user-to-user/.*|item/[^/]+/feedback(/.*)?)", "write"),
+    _rule("POST PUT PATCH DELETE", r"/api/items?(/.*)?", "write"),
+    _rule("POST", r"/api/session/recommend(/[^/]+)?", "read"),
     _rule("GET HEAD OPTIONS", r"/.*", "read"),
 )
 

@@ -31,8 +31,12 @@ EVENTS = BodyBounds(4 * 2**20, 32 * MAX_EVENTS)
 # 1,000 excluded items and 500 events of a history are 3,000 values.
 OTHERS = BodyBounds(2**20, 5_000)
 MANY = BodyBounds(8 * 2**20, 64_000)  # 1,000 items or users of 64 fields, tags and attributes
+# Gorse's API has no bounds. Labels hold vectors, and no value becomes an object of ours.
+GORSE = BodyBounds(16 * 2**20, 2_000_000)
+GORSE_PATHS = ("users", "user", "items", "item", "feedback", "session/recommend")
 # By path; all other routes have OTHERS.
 ROUTE_BOUNDS = {"/events": EVENTS, "/items": MANY, "/users": MANY}
+ROUTE_BOUNDS |= {f"/api/{path}": GORSE for path in GORSE_PATHS}
 
 
 class BodyLimit:

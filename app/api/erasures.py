@@ -56,6 +56,14 @@ async def delete_user(http: Request, user_id: UserPathId) -> Response:
     that was recorded is finished even if the service or Redis is killed now.
     """
     service = service_of(http)
+    erasure_id = await begin_erasure(service, user_id)
+    response = await _receipt(service, erasure_id, 202)
+    response.headers["Location"] = f"/erasures/{erasure_id}"
+    return response
+
+
+async def begin_erasure(service: Service, user_id: str) -> str:
+    """Delete a user's own data, in every worker; return the id of the erasure, which goes on."""
     now, prefix, journal = time.time(), service.settings.key_prefix, service.erasure_journal
     erasure_id = await await_store(asyncio.to_thread(journal.begin, user_id, now), "not erased")
     recorded = f"the erasure {erasure_id} is recorded and is finished when the store answers"
@@ -65,9 +73,7 @@ async def delete_user(http: Request, user_id: UserPathId) -> Response:
     await await_store(begun, recorded)
     service.erasures.wake()
     await await_workers(service)
-    response = await _receipt(service, erasure_id, 202)
-    response.headers["Location"] = f"/erasures/{erasure_id}"
-    return response
+    return erasure_id
 
 
 @router.get(

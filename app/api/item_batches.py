@@ -75,8 +75,8 @@ async def put_items(http: Request, *, partial: bool = False) -> Response:
     updates, invalid = await _check(deployment, batch)
     if invalid and not (partial and updates):
         raise batch_error(batch, invalid, "item")
-    _require_rows(service, deployment, updates)
-    await _store(service, updates)
+    require_rows(service, deployment, updates)
+    await store_items(service, updates)
     body: dict[str, Any] = {"stored": len(updates)}
     return json_response(body | ({"refused": list_refused(invalid)} if invalid else {}))
 
@@ -97,7 +97,7 @@ async def _check(
     return updates, invalid
 
 
-def _require_rows(service: Service, deployment: Deployment, updates: dict[str, ItemUpdate]) -> None:
+def require_rows(service: Service, deployment: Deployment, updates: dict[str, ItemUpdate]) -> None:
     """Refuse items for which there will be no rows, or whose records would be too many."""
     records, settings = service.item_store.items, service.settings
     n_records = len(records) + sum(item_id not in records for item_id in updates)
@@ -127,7 +127,7 @@ def _count_new_providers(deployment: Deployment, updates: dict[str, ItemUpdate])
     return len(names.difference(deployment.live_items.catalogue.provider_names.tolist()))
 
 
-async def _store(service: Service, updates: dict[str, ItemUpdate]) -> None:
+async def store_items(service: Service, updates: dict[str, ItemUpdate]) -> None:
     """Store the items in slices, and wait until every worker knows them."""
     failure = "not all items were stored; send all of them again, which has no other effect"
     position = b""

@@ -109,7 +109,7 @@ async def _search(
     for number, (block, block_end) in enumerate(search.blocks(catalogue, new), 1):
         cursor = block_end
         matching = block[condition.allows(block)] if condition else block
-        rows = np.concatenate([rows, _without_deleted(catalogue, item_store, matching)])
+        rows = np.concatenate([rows, without_deleted(catalogue, item_store, matching)])
         if len(rows) > options.limit or number == MAX_BLOCKS:
             break
         await asyncio.sleep(0)
@@ -131,7 +131,7 @@ def _read_filter(catalogue: CatalogueOverlay, options: ItemSearchQuery) -> Expre
     return condition
 
 
-def _without_deleted(catalogue: CatalogueOverlay, item_store: ItemStore, rows: Rows) -> Rows:
+def without_deleted(catalogue: CatalogueOverlay, item_store: ItemStore, rows: Rows) -> Rows:
     """Return the rows without deleted items."""
     off = np.flatnonzero(~catalogue.available[rows])
     records = [item_store.items.get(name) for name in catalogue.ids.names(rows[off])]

@@ -51,7 +51,9 @@ async def put_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     A new item for which no row is free yet is stored, and can be in lists some seconds later.
     With `"is_available": false` it is in no list from then on.
     """
-    return await _set_fields(http, item_id, body)
+    service, deployment = items_access(http)
+    item = await set_item_fields(service, deployment, item_id, body)
+    return json_response(render_item(deployment, item))
 
 
 @router.patch(
@@ -67,17 +69,22 @@ async def patch_item(http: Request, item_id: NewId, body: ItemBody) -> Response:
     """
     service, deployment = items_access(http)
     require_item(service, deployment, item_id)
-    return await _set_fields(http, item_id, body, must_exist=True)
+    item = await set_item_fields(service, deployment, item_id, body, must_exist=True)
+    return json_response(render_item(deployment, item))
 
 
-async def _set_fields(
-    http: Request, item_id: str, body: ItemBody, *, must_exist: bool = False
-) -> Response:
+async def set_item_fields(
+    service: Service,
+    deployment: Deployment,
+    item_id: str,
+    body: ItemBody,
+    *,
+    must_exist: bool = False,
+) -> ItemRecord:
     """Set the fields of an item in every worker, and return the item.
 
     ``must_exist`` refuses an item that the store has not, or has deleted, when the change is made.
     """
-    service, deployment = items_access(http)
     update = update_of(deployment, item_id, body)
 
     def update_if_it_fits(before: ItemRecord | None) -> ItemRecord:
@@ -87,9 +94,9 @@ async def _set_fields(
         _require_row(service, deployment, item)
         return item
 
-    item = await _change(service, item_id, update_if_it_fits, "put")
+    item = await change_item(service, item_id, update_if_it_fits, "put")
     require_item(service, deployment, item_id)  # others may have deleted it since
-    return json_response(render_item(deployment, item))
+    return item
 
 
 @router.get(
@@ -115,9 +122,14 @@ async def delete_item(http: Request, item_id: NewId) -> Response:
     """
     service, deployment = items_access(http)
     item = find_item(service, deployment, item_id)
-    deleted = ItemRecord(item_id, since=item.since, is_available=False, is_deleted=True)
-    await _change(service, item_id, lambda _: deleted, "delete")
+    await remove_item(service, item)
     return Response(status_code=204)
+
+
+async def remove_item(service: Service, item: ItemRecord) -> None:
+    """Delete an item in every worker."""
+    deleted = ItemRecord(item.item_id, since=item.since, is_available=False, is_deleted=True)
+    await change_item(service, item.item_id, lambda _: deleted, "delete")
 
 
 def items_access(http: Request) -> tuple[Service, Deployment]:
@@ -179,7 +191,9 @@ def _require_row(service: Service, deployment: Deployment, item: ItemRecord) -> 
     )
 
 
-async def _change(service: Service, item_id: str, update: ItemUpdate, change: str) -> ItemRecord:
+async def change_item(
+    service: Service, item_id: str, update: ItemUpdate, change: str
+) -> ItemRecord:
     """Store a change. Refuse it unless the store takes it and every worker confirms it."""
     with refused_if_lost(service, change, "the item was not changed"):
         item, position = await service.item_store.change(item_id, update)

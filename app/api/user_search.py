@@ -95,7 +95,7 @@ def _of_bundle(
     end = bisect_left(users.keys, own + b"\xff")  # no UTF-8 text has this byte
     rows = np.arange(start, min(start + options.limit, end))
     names = users.names(rows) if len(rows) else []
-    kept = [name for name in names if not _is_erased(service, deployment, name)]
+    kept = [name for name in names if not is_erased(service, deployment, name)]
     has_more = start + options.limit < end
     return kept, f"{BUNDLE}{names[-1]}" if has_more else f"{STORE}0"
 
@@ -110,14 +110,14 @@ async def _of_store(
         work = find_users(service.writer, prefix, options.prefix, cursor, KEYS_PER_SCAN)
         users, cursor = await await_store(work)
         names += [
-            name for name in users if ids.row(name) < 0 or _is_erased(service, deployment, name)
+            name for name in users if ids.row(name) < 0 or is_erased(service, deployment, name)
         ]
         if not cursor or len(names) >= options.limit:
             break
     return names, f"{STORE}{cursor}" if cursor else None
 
 
-def _is_erased(service: Service, deployment: Deployment, user: str) -> bool:
+def is_erased(service: Service, deployment: Deployment, user: str) -> bool:
     """Return whether a user was erased after the bundle was made."""
     shift = deployment.bundle.manifest.time_shift
     erased_at = service.exclusions.erased_at(user) - shift

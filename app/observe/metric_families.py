@@ -119,6 +119,13 @@ FAMILIES = (
         "Stored events, whatever their outcome, from longer ago than `late_seconds`.",
         ("type",),
     ),
+    Family(
+        "counter",
+        "gorse_feedback",
+        "Stored rows of feedback of Gorse's API: with an event (`event`), or without one: "
+        "`no_event_type`, `future` (more than a minute ahead), `written_back`.",
+        ("outcome",),
+    ),
     Family("counter", "impressions_dropped", "Lists whose impressions could not be written."),
     Family(
         "counter",

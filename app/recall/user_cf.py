@@ -66,7 +66,7 @@ class UserCFRecall:
         """Find the most similar users and sum what they liked; nearer users count more."""
         if self.config.formula == "predict" and self.centred:
             return propose(query, *self._predict(query, history, near), limit)
-        users, similarities = self._nearest(query, history, near)
+        users, similarities = self.nearest(query, history, near)
         starts, ends = self.users.indptr.take(users), self.users.indptr.take(users + 1)
         likes = NeighbourSpans(starts, ends, self.users.rows, self.users.weights)
         return propose_sums(query, likes, similarities, limit, least=0.0)
@@ -79,7 +79,7 @@ class UserCFRecall:
         Shared dislikes make users similar too. They are left out, because no dislike is a reason.
         """
         spans = (near.starts, near.ends, self._user_vector(history), near.rows, near.weights)
-        similar, users = self._nearest(query, history, near), self.users
+        similar, users = self.nearest(query, history, near), self.users
         amounts = similarity_amounts(
             *spans, *similar, users.indptr, users.rows, users.weights, rows
         )
@@ -145,7 +145,7 @@ class UserCFRecall:
         length = float(np.sqrt(vector.dot(vector)))
         return vector / length if length else np.ones(len(vector)) / np.sqrt(len(vector))
 
-    def _nearest(
+    def nearest(
         self, query: Query, history: History, raters: NeighbourSpans
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the rows of the most similar users, ascending, and their similarities.

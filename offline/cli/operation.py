@@ -12,6 +12,8 @@ from offline.commands.serve import serve_from_nothing
 app = typer.Typer()
 events = typer.Typer(help="Send events to a service.", no_args_is_help=True)
 app.add_typer(events, name="events")
+imports = typer.Typer(help="Bring the data of another system over.", no_args_is_help=True)
+app.add_typer(imports, name="import")
 
 
 @app.command("serve")
@@ -226,3 +228,42 @@ def import_events(
         from offline.commands.import_events import run_import  # noqa: PLC0415 - slow to import
 
         run_import(file, url, schema)
+
+
+@imports.callback()
+def about_imports() -> None:
+    """Bring the data of another system over."""
+
+
+@imports.command("gorse")
+def import_gorse_command(
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help="The address of Gorse, or a file or folder of JSON lines that it exported.",
+        ),
+    ],
+    key: Annotated[str, typer.Option(help="Gorse's API key.", envvar="GORSE_API_KEY")] = "",
+    to: Annotated[str, typer.Option(help="The address of the service.")] = "http://127.0.0.1:8000",
+    to_key: Annotated[
+        str, typer.Option(help="A key of the service that may write.", envvar="GORSE_TO_KEY")
+    ] = "",
+    progress: Annotated[Path, typer.Option(help="The file that holds how far it has come.")] = Path(
+        "gorse-import.json"
+    ),
+) -> None:
+    """Bring users, items and feedback of Gorse into a running service with `gorse_api = true`.
+
+    Started again, it goes on where it ended. Exit code 4: some rows were refused.
+    """
+    with errors_as_sentences():
+        from rich.console import Console  # noqa: PLC0415 - slow to import
+
+        from offline.commands.import_gorse import (  # noqa: PLC0415 - slow to import
+            GorseImportOptions,
+            import_gorse,
+        )
+
+        options = GorseImportOptions(source, key, to.rstrip("/"), to_key, progress)
+        import_gorse(options, settings().feedback_types, Console())

@@ -45,6 +45,13 @@ Every error has one form, whatever its status:
 | 503 | `unavailable` | no bundle, no store, or too many requests; see `Retry-After` |
 | 507 | `full` | no row is left for a new item |
 """
+GORSE_HEAD = """# HTTP, Gorse's API
+
+*Generated from the OpenAPI description of the service by `make docs`.*
+
+The service answers these with `gorse_api = true`; see [moving from Gorse](../guides/gorse.md).
+Errors are plain text.
+"""
 CLI_HEAD = """# Command line
 
 *Generated from the commands by `make docs`.*
@@ -56,15 +63,26 @@ one sentence explains, 2 a wrong option, 3 a bundle that the gate refused.
 
 
 def http_page() -> str:
-    """Return the page of all endpoints."""
-    api = create_app(Settings()).openapi()
+    """Return the page of all endpoints, without Gorse's."""
+    return "\n".join([HTTP_HEAD, *_endpoints(Settings())])
+
+
+def gorse_http_page() -> str:
+    """Return the page of the endpoints of Gorse's API."""
+    return "\n".join([GORSE_HEAD, *_endpoints(Settings(gorse_api=True), only="gorse")])
+
+
+def _endpoints(settings: Settings, only: str = "") -> Iterator[str]:
+    """Yield a section of each tag, or of one."""
+    api = create_app(settings).openapi()
     groups: dict[str, list[str]] = {}
     for path, methods in api["paths"].items():
         for method, operation in methods.items():
             lines = "\n".join(_operation(f"{method.upper()} {path}", operation, api))
             groups.setdefault(operation["tags"][0], []).append(lines)
-    parts = [f"## {tag.capitalize()}\n\n" + "\n".join(groups[tag]) for tag in groups]
-    return "\n".join([HTTP_HEAD, *parts])
+    for tag, sections in groups.items():
+        if only in {"", tag}:
+            yield f"## {tag.capitalize()}\n\n" + "\n".join(sections)
 
 
 def metrics_page() -> str:
@@ -147,6 +165,7 @@ def policies_page() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/http.md": http_page,
+    "reference/gorse-http.md": gorse_http_page,
     "reference/cli.md": cli_page,
     "reference/metrics.md": metrics_page,
     "reference/settings.md": settings_page,

@@ -1,0 +1,293 @@
+"""The feedback of Gorse's API: a row for each type, user and item, with a value that adds up.
+
+The rows of a user are a hash under the user's hash tag; it is erased with the user. The other keys
+are indexes: the users of each type, the users of each item, and the types. An index may name a
+user whose last row is gone, and never lacks one; ``REMOVE_USER`` removes a user from all of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from app.state.gorse_records import gorse_users_key
+from app.state.store import CommandPart, Store
+from app.state.user_store import user_key
+
+FeedbackKey: TypeAlias = tuple[str, str, str]  # type, user, item
+SLICE = 500  # rows in one round trip
+PAIRS_PER_READ = 100  # of a type and a user, whose rows are read at a time
+SEPARATOR = "\0"  # which no id and no type has
+# KEYS: the user's rows, the users of each type, the types. ARGV: user, "add" or "put", start of the
+# keys of items' users; then for each row: type, item, value, time, update, comment. Of a row that
+# exists, the earlier time stays, unless it is replaced.
+WRITE_ROWS = """
+local NO_TIME = '-62135596800000000'
+for at = 4, #ARGV, 6 do
+  local kind, item, value, time = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local update, field = ARGV[at + 4], kind .. '\\0' .. item
+  local stored = ARGV[2] == 'add' and redis.call('HGET', KEYS[1], field)
+  if stored then
+    local v, t, u = string.match(stored, '^(%Z*)%z(%Z*)%z(%Z*)%z')
+    value = string.format('%.17g', tonumber(v) + tonumber(value))
+    if tonumber(u) > tonumber(update) then update = u end
+    if time == NO_TIME or (t ~= NO_TIME and tonumber(t) < tonumber(time)) then time = t end
+  end
+  local row = value .. '\\0' .. time .. '\\0' .. update .. '\\0' .. ARGV[at + 5]
+  redis.call('HSET', KEYS[1], field, row)
+  redis.call('ZADD', KEYS[2], 0, kind .. '\\0' .. ARGV[1])
+  redis.call('SADD', KEYS[3], kind)
+  redis.call('SADD', ARGV[3] .. item, ARGV[1])
+end
+return 1
+"""
+# KEYS: the user's rows, the types. ARGV: user, start of the keys of items' users, then for each
+# row: type, item. The reply has the row of each, or false.
+DELETE_ROWS = """
+local rows = {}
+for at = 3, #ARGV, 2 do
+  local kind, item = ARGV[at], ARGV[at + 1]
+  local field = kind .. '\\0' .. item
+  rows[#rows + 1] = redis.call('HGET', KEYS[1], field)
+  redis.call('HDEL', KEYS[1], field)
+  local is_left = false
+  for _, other in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+    is_left = is_left or redis.call('HEXISTS', KEYS[1], other .. '\\0' .. item) == 1
+  end
+  if not is_left then redis.call('SREM', ARGV[2] .. item, ARGV[1]) end
+end
+return rows
+"""
+# KEYS: the user's rows, the users of each type, the types, all users with a record. ARGV: user,
+# start of the keys of items' users.
+REMOVE_USER = """
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  redis.call('SREM', ARGV[2] .. string.match(field, '%z(.*)$'), ARGV[1])
+end
+for _, kind in ipairs(redis.call('SMEMBERS', KEYS[3])) do
+  redis.call('ZREM', KEYS[2], kind .. '\\0' .. ARGV[1])
+end
+return redis.call('ZREM', KEYS[4], ARGV[1])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """One row of feedback. Times are microseconds since 1970; the year 1 stands for no time."""
+
+    kind: str
+    user: str
+    item: str
+    value: float
+    at: int
+    updated: int
+    comment: str = ""
+
+    @property
+    def key(self) -> FeedbackKey:
+        return self.kind, self.user, self.item
+
+
+def feedback_key(prefix: str, user: str) -> str:
+    """Return the key of a user's rows: a hash by type and item."""
+    return user_key(prefix, user, "gf")
+
+
+def raters_key(prefix: str) -> str:
+    """Return the key of the users of each type: a sorted set of both."""
+    return f"{prefix}:gorse:raters"
+
+
+def feedback_types_key(prefix: str) -> str:
+    """Return the key of the set of all types."""
+    return f"{prefix}:gorse:types"
+
+
+def item_raters_start(prefix: str) -> str:
+    """Return what the key of the set of an item's users begins with; the item follows."""
+    return f"{prefix}:gorse:raters_of:"
+
+
+async def write_feedback(
+    store: Store, prefix: str, rows: Sequence[FeedbackRow], how: Literal["add", "put"]
+) -> None:
+    """Store rows. ``add`` adds the value to that of a row that exists, ``put`` replaces the row.
+
+    Raises:
+        StageError: the store did not confirm all of them. Some may be stored.
+    """
+    for start in range(0, len(rows), SLICE):
+        by_user: dict[str, list[CommandPart]] = {}
+        for row in rows[start : start + SLICE]:
+            parts = (row.kind, row.item, repr(row.value), row.at, row.updated, row.comment)
+            by_user.setdefault(row.user, []).extend(parts)
+        shared = (raters_key(prefix), feedback_types_key(prefix))
+        commands: list[tuple[CommandPart, ...]] = [
+            (
+                *("EVAL", WRITE_ROWS, 3, feedback_key(prefix, user), *shared),
+                *(user, how, item_raters_start(prefix), *arguments),
+            )
+            for user, arguments in by_user.items()
+        ]
+        await store.pipeline("feedback", commands)
+
+
+async def read_user_feedback(
+    store: Store, prefix: str, user: str, kind: str = ""
+) -> list[FeedbackRow]:
+    """Return the rows of a user, of one type or of all, in the order of type and item."""
+    reply = await store.command("HGETALL", feedback_key(prefix, user))
+    rows = _decode_all(user, reply)
+    return sorted((row for row in rows if kind in {"", row.kind}), key=lambda row: row.key)
+
+
+async def read_item_feedback(
+    store: Store, prefix: str, item: str, kind: str = ""
+) -> list[FeedbackRow]:
+    """Return the rows of all users about an item, in the order of type and user."""
+    users, kinds = await _raters_and_types(store, prefix, item)
+    return await _read_pairs(store, prefix, users, item, [kind] if kind else kinds)
+
+
+async def read_feedback(
+    store: Store, prefix: str, user: str, item: str, kind: str = ""
+) -> list[FeedbackRow]:
+    """Return the rows of one user about one item, of one type or of all, in the order of type."""
+    kinds = [kind] if kind else await _types(store, prefix)
+    return await _read_pairs(store, prefix, [user], item, kinds)
+
+
+async def list_feedback(
+    store: Store, prefix: str, start: FeedbackKey, n: int, kind: str = ""
+) -> list[FeedbackRow]:
+    """Return the first ``n`` rows from ``start`` on, of one type or of all.
+
+    The order is that of the type, the user and the item as bytes.
+    """
+    rows: list[FeedbackRow] = []
+    key = raters_key(prefix)
+    first = b"[" + _joined(*start[:2]) if start[0] else b"-"
+    if kind and not start[0]:
+        first = b"[" + _joined(kind, "")
+    last = b"(" + kind.encode() + b"\x01" if kind else b"+"
+    while len(rows) < n:
+        pairs = await store.command("ZRANGEBYLEX", key, first, last, "LIMIT", 0, PAIRS_PER_READ)
+        named = [tuple(pair.decode().split(SEPARATOR, 1)) for pair in pairs]
+        reads: list[tuple[CommandPart, ...]] = [
+            ("HGETALL", feedback_key(prefix, user)) for _, user in named
+        ]
+        for (of_kind, user), reply in zip(
+            named, await store.pipeline("feedback", reads), strict=True
+        ):
+            of_type = (row for row in _decode_all(user, reply) if row.kind == of_kind)
+            rows += sorted((row for row in of_type if _is_at_or_after(row, start)), key=_order)
+        if len(pairs) < PAIRS_PER_READ:
+            break
+        first = b"(" + pairs[-1]
+    return rows[:n]
+
+
+async def delete_feedback(
+    store: Store, prefix: str, user: str, item: str, kind: str = ""
+) -> list[FeedbackRow]:
+    """Delete the rows of one user about one item, of one type or of all; return them."""
+    kinds = [kind] if kind else await _types(store, prefix)
+    return await _delete(store, prefix, {user: [(each, item) for each in kinds]})
+
+
+async def delete_item_feedback(store: Store, prefix: str, item: str) -> list[FeedbackRow]:
+    """Delete the rows of all users about an item; return them."""
+    users, kinds = await _raters_and_types(store, prefix, item)
+    return await _delete(store, prefix, {user: [(kind, item) for kind in kinds] for user in users})
+
+
+def removal_of_user(prefix: str, user: str) -> tuple[CommandPart, ...]:
+    """Return the command that removes a user from all indexes, before the rows are deleted."""
+    keys = (
+        *(feedback_key(prefix, user), raters_key(prefix)),
+        *(feedback_types_key(prefix), gorse_users_key(prefix)),
+    )
+    return ("EVAL", REMOVE_USER, len(keys), *keys, user, item_raters_start(prefix))
+
+
+async def _delete(
+    store: Store, prefix: str, fields: Mapping[str, Sequence[tuple[str, str]]]
+) -> list[FeedbackRow]:
+    """Delete rows by their users, types and items; return those that existed."""
+    users = [user for user, of_user in fields.items() if of_user]
+    commands: list[tuple[CommandPart, ...]] = [
+        (
+            *("EVAL", DELETE_ROWS, 2, feedback_key(prefix, user), feedback_types_key(prefix)),
+            *(user, item_raters_start(prefix), *(part for both in fields[user] for part in both)),
+        )
+        for user in users
+    ]
+    rows: list[FeedbackRow] = []
+    for start in range(0, len(commands), SLICE):
+        part = commands[start : start + SLICE]
+        replies = await store.pipeline("feedback", part)
+        for user, reply in zip(users[start : start + SLICE], replies, strict=True):
+            rows += _decode_found(user, fields[user], reply)
+    return rows
+
+
+async def _raters_and_types(store: Store, prefix: str, item: str) -> tuple[list[str], list[str]]:
+    raters: tuple[CommandPart, ...] = ("SMEMBERS", item_raters_start(prefix) + item)
+    types: tuple[CommandPart, ...] = ("SMEMBERS", feedback_types_key(prefix))
+    replies = await store.pipeline("feedback", [raters, types])
+    users, kinds = ([each.decode() for each in reply] for reply in replies)
+    return sorted(users), sorted(kinds)
+
+
+async def _types(store: Store, prefix: str) -> list[str]:
+    reply = await store.command("SMEMBERS", feedback_types_key(prefix))
+    return sorted(kind.decode() for kind in reply)
+
+
+async def _read_pairs(
+    store: Store, prefix: str, users: Sequence[str], item: str, kinds: Sequence[str]
+) -> list[FeedbackRow]:
+    """Return the rows of some users about one item, in the order of type and user."""
+    if not kinds:
+        return []
+    fields = [(kind, item) for kind in kinds]
+    names = [_joined(kind, item) for kind in kinds]
+    rows: list[FeedbackRow] = []
+    for start in range(0, len(users), SLICE):
+        some = users[start : start + SLICE]
+        reads: list[tuple[CommandPart, ...]] = [
+            ("HMGET", feedback_key(prefix, user), *names) for user in some
+        ]
+        for user, reply in zip(some, await store.pipeline("feedback", reads), strict=True):
+            rows += _decode_found(user, fields, reply)
+    return sorted(rows, key=_order)
+
+
+def _decode_found(
+    user: str, fields: Iterable[tuple[str, str]], reply: Sequence[bytes | None]
+) -> list[FeedbackRow]:
+    pairs = zip(fields, reply, strict=True)
+    return [_decode(kind, user, item, stored) for (kind, item), stored in pairs if stored]
+
+
+def _decode_all(user: str, reply: Sequence[bytes]) -> list[FeedbackRow]:
+    """Read alternating fields and rows of one user."""
+    names = (name.decode().split(SEPARATOR, 1) for name in reply[::2])
+    pairs = zip(names, reply[1::2], strict=True)
+    return [_decode(kind, user, item, stored) for (kind, item), stored in pairs]
+
+
+def _decode(kind: str, user: str, item: str, stored: bytes) -> FeedbackRow:
+    value, at, updated, comment = stored.decode().split(SEPARATOR, 3)
+    return FeedbackRow(kind, user, item, float(value), int(at), int(updated), comment)
+
+
+def _joined(first: str, second: str) -> bytes:
+    return f"{first}{SEPARATOR}{second}".encode()
+
+
+def _order(row: FeedbackRow) -> tuple[bytes, ...]:
+    return tuple(part.encode() for part in row.key)
+
+
+def _is_at_or_after(row: FeedbackRow, start: FeedbackKey) -> bool:
+    return _order(row) >= tuple(part.encode() for part in start)

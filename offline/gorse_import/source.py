@@ -1,0 +1,159 @@
+"""Read users, items and feedback of Gorse: from its server page by page, or from JSON lines."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import httpx
+import orjson
+
+from offline.data.errors import DataError
+
+GorseRow: TypeAlias = dict[str, Any]
+RowKind: TypeAlias = Literal["users", "items", "feedback"]
+KINDS: tuple[RowKind, ...] = ("users", "items", "feedback")  # in the order of the import
+PAGES: Mapping[RowKind, tuple[str, str]] = {  # path, and the field of the rows
+    "users": ("/api/users", "Users"),
+    "items": ("/api/items", "Items"),
+    "feedback": ("/api/feedback", "Feedback"),
+}
+# The fields that tell the rows of a file apart; those of feedback come first.
+KIND_FIELDS: tuple[tuple[RowKind, frozenset[str]], ...] = (
+    ("feedback", frozenset({"FeedbackType", "UserId", "ItemId"})),
+    ("users", frozenset({"UserId"})),
+    ("items", frozenset({"ItemId"})),
+)
+PAGE = 500  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBatch:
+    """Some rows, and where the rows after them begin."""
+
+    rows: Sequence[GorseRow]
+    next_place: str  # "": there are no more
+    faults: Sequence[str] = ()  # of lines that are no rows
+
+
+class GorseSource(Protocol):
+    """Where the data comes from."""
+
+    def batches(self, kind: RowKind, place: str) -> Iterator[SourceBatch]:
+        """Yield the rows of a kind from a place on; "" is the beginning."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GorseServer:
+    """A running Gorse."""
+
+    client: httpx.Client  # with the address and the key
+
+    def batches(self, kind: RowKind, place: str) -> Iterator[SourceBatch]:
+        """Yield pages; a place is a cursor.
+
+        Raises:
+            DataError: The server does not answer, or not as Gorse does.
+        """
+        path, field = PAGES[kind]
+        while True:
+            content = self._read(path, {"n": str(PAGE), "cursor": place})
+            rows, cursor = content.get(field), content.get("Cursor")
+            if not (isinstance(cursor, str) and isinstance(rows, list | None)):
+                raise DataError(f"{self.client.base_url} does not answer {path} as Gorse does")
+            yield SourceBatch(rows or [], cursor)
+            if not cursor:
+                return
+            if cursor == place:
+                raise DataError(f"{self.client.base_url} repeats the page {cursor} of {path}")
+            place = cursor
+
+    def _read(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            response = self.client.get(path, params=dict(query))
+        except httpx.TransportError as error:
+            raise DataError(
+                f"Gorse at {self.client.base_url} cannot be reached ({error}); run the same "
+                "command again to continue"
+            ) from None
+        if not response.is_success:
+            hint = ": name its key with --key" if response.status_code in {401, 403} else ""
+            raise DataError(
+                f"Gorse at {self.client.base_url} answers {response.status_code} to {path}{hint}"
+            )
+        try:
+            content = response.json()
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise DataError(f"{self.client.base_url} does not answer {path} as Gorse does")
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class GorseFiles:
+    """Files of JSON lines, such as Gorse's dashboard exports."""
+
+    files: Mapping[RowKind, Path]
+
+    @classmethod
+    def of(cls, path: Path) -> "GorseFiles":
+        """Find the files of a folder by the fields of their first rows; or take one file.
+
+        Raises:
+            DataError: There is no such file, or two of one kind.
+        """
+        candidates = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
+        files: dict[RowKind, Path] = {}
+        for file in candidates:
+            kind = _kind_of(file)
+            if kind in files:
+                raise DataError(f"{files[kind]} and {file} both have {kind}: move one away")
+            if kind:
+                files[kind] = file
+        if not files:
+            raise DataError(
+                f"{path} has no users, items or feedback of Gorse: it must be an address, a file "
+                "of JSON lines, or a folder with files *.jsonl"
+            )
+        return cls(files)
+
+    def batches(self, kind: RowKind, place: str) -> Iterator[SourceBatch]:
+        """Yield the rows of a file; a place is the number of lines before it."""
+        if kind not in self.files:
+            return
+        rows: list[GorseRow] = []
+        faults: list[str] = []
+        number, done = 0, int(place or 0)
+        with self.files[kind].open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if number <= done or not line.strip():
+                    continue
+                row = _parse(line)
+                if row is None:
+                    faults.append(f"{self.files[kind].name}, line {number}: not a JSON object")
+                else:
+                    rows.append(row)
+                if len(rows) + len(faults) == PAGE:
+                    yield SourceBatch(rows, str(number), faults)
+                    rows, faults = [], []
+        yield SourceBatch(rows, "", faults)
+
+
+def _kind_of(file: Path) -> RowKind | None:
+    """Return the kind of the rows of a file; None if it has none of Gorse."""
+    try:
+        with file.open("rb") as lines:
+            first = next((row for line in lines if (row := _parse(line))), {})
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}") from None
+    return next((kind for kind, fields in KIND_FIELDS if fields <= first.keys()), None)
+
+
+def _parse(line: bytes) -> GorseRow | None:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) else None
