@@ -37,7 +37,12 @@ $(NPM)/.made: clients/typescript/package-lock.json
 	@npm ci --prefix clients/typescript --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-npm: $(NPM)/.made ## install what builds and tests the TypeScript client (needs Node)
+GORSE_NPM := tests/integration/clients/gorsejs/node_modules
+$(GORSE_NPM)/.made: tests/integration/clients/gorsejs/package-lock.json
+	@npm ci --prefix $(dir $(GORSE_NPM)) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+npm: $(NPM)/.made $(GORSE_NPM)/.made ## install what builds and tests the TypeScript client, and tests Gorse's (needs Node)
 
 # exec: Ctrl-C reaches the program itself, and no process is left.
 demo: .venv/.demo ## get MovieLens 100K, train, serve, show a first list (Ctrl-C ends it)

@@ -18,10 +18,10 @@ def require_node() -> str:
     return _existing(shutil.which("node"), "Node 18 or newer is not on the PATH")
 
 
-def require_packages() -> None:
+def require_packages(folder: Path = PACKAGES) -> None:
     """Skip or fail, as ``require_node`` does, where the packages are not installed."""
     require_node()
-    _existing(PACKAGES if PACKAGES.is_dir() else None, "run `make npm` to install the packages")
+    _existing(folder if folder.is_dir() else None, "run `make npm` to install the packages")
 
 
 def run_node(*command: str | Path, **environment: str) -> str:
@@ -43,6 +43,6 @@ def run_node(*command: str | Path, **environment: str) -> str:
 def _existing(path: str | Path | None, missing: str) -> str:
     if path is None:
         (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(
-            f"the TypeScript client is not tested: {missing}"
+            f"the clients for JavaScript are not tested: {missing}"
         )
     return str(path)

@@ -26,7 +26,7 @@ from app.state.event_codec import (
     without_context_of,
 )
 from app.state.event_writer import marks_keys
-from app.state.gorse_feedback import feedback_key, removal_of_user
+from app.state.gorse_feedback import erased_feedback_key, withdraw_user
 from app.state.gorse_records import gorse_user_key
 from app.state.store import CommandPart, Store
 from app.state.streams import StreamEntry, StreamPages, seconds_of
@@ -60,7 +60,7 @@ PARTS = {
     "shown": recently_shown_key,
     "restored": restored_key,
     "gorse_record": gorse_user_key,
-    "gorse_feedback": feedback_key,
+    "gorse_feedback": erased_feedback_key,
 }
 # KEYS: of one user. Deletes them; the reply has the size of each, or its value if it is a string.
 COUNT_AND_DELETE = """
@@ -126,8 +126,9 @@ async def delete_user_keys(
     delete: tuple[CommandPart, ...] = ("EVAL", COUNT_AND_DELETE, len(keys), *keys)
     announcement = announce(prefix, user, [member])
     async with store.dedicated(READ_TIMEOUT) as connection:
-        _, _, sizes, *_, position = await connection.pipeline(
-            "erase", [mark_erased, removal_of_user(prefix, user), delete, *announcement]
+        await withdraw_user(connection, prefix, user)
+        _, sizes, *_, position = await connection.pipeline(
+            "erase", [mark_erased, delete, *announcement]
         )
     removed = dict(zip(PARTS, map(_count, sizes), strict=False))
     del removed["restored"]

@@ -2,7 +2,7 @@
 
 The rows of a user are a hash under the user's hash tag; it is erased with the user. The other keys
 are indexes: the users of each type, the users of each item, and the types. An index may name a
-user whose last row is gone, and never lacks one; ``REMOVE_USER`` removes a user from all of them.
+user whose last row is gone, and never lacks one; ``withdraw_user`` removes a user from all of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -57,16 +57,12 @@ for at = 3, #ARGV, 2 do
 end
 return rows
 """
-# KEYS: the user's rows, the users of each type, the types, all users with a record. ARGV: user,
-# start of the keys of items' users.
-REMOVE_USER = """
-for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-  redis.call('SREM', ARGV[2] .. string.match(field, '%z(.*)$'), ARGV[1])
-end
-for _, kind in ipairs(redis.call('SMEMBERS', KEYS[3])) do
-  redis.call('ZREM', KEYS[2], kind .. '\\0' .. ARGV[1])
-end
-return redis.call('ZREM', KEYS[4], ARGV[1])
+# KEYS: the user's rows, the rows that are being erased. Rows that are written from now on stay.
+MOVE_ROWS = """
+local rows = redis.call('HGETALL', KEYS[1])
+for at = 1, #rows, 2 do redis.call('HSET', KEYS[2], rows[at], rows[at + 1]) end
+redis.call('DEL', KEYS[1])
+return redis.call('HKEYS', KEYS[2])
 """
 
 
@@ -90,6 +86,11 @@ class FeedbackRow:
 def feedback_key(prefix: str, user: str) -> str:
     """Return the key of a user's rows: a hash by type and item."""
     return user_key(prefix, user, "gf")
+
+
+def erased_feedback_key(prefix: str, user: str) -> str:
+    """Return the key of a user's rows while they are being erased."""
+    return user_key(prefix, user, "ge")
 
 
 def raters_key(prefix: str) -> str:
@@ -200,13 +201,21 @@ async def delete_item_feedback(store: Store, prefix: str, item: str) -> list[Fee
     return await _delete(store, prefix, {user: [(kind, item) for kind in kinds] for user in users})
 
 
-def removal_of_user(prefix: str, user: str) -> tuple[CommandPart, ...]:
-    """Return the command that removes a user from all indexes, before the rows are deleted."""
-    keys = (
-        *(feedback_key(prefix, user), raters_key(prefix)),
-        *(feedback_types_key(prefix), gorse_users_key(prefix)),
-    )
-    return ("EVAL", REMOVE_USER, len(keys), *keys, user, item_raters_start(prefix))
+async def withdraw_user(store: Store, prefix: str, user: str) -> None:
+    """Remove a user from all indexes, and move the rows to the key that is to be deleted.
+
+    The rows show which indexes have the user. They are deleted last, so a repeated call finishes
+    what one that failed has begun. No command spans the keys of two servers.
+    """
+    moved = (feedback_key(prefix, user), erased_feedback_key(prefix, user))
+    kinds: tuple[CommandPart, ...] = ("SMEMBERS", feedback_types_key(prefix))
+    fields, types = await store.pipeline("feedback", [("EVAL", MOVE_ROWS, 2, *moved), kinds])
+    items = {field.decode().split(SEPARATOR, 1)[1] for field in fields}
+    start, raters = item_raters_start(prefix), raters_key(prefix)
+    commands: list[tuple[CommandPart, ...]] = [("ZREM", gorse_users_key(prefix), user)]
+    commands += [("ZREM", raters, _joined(kind.decode(), user)) for kind in types]
+    commands += [("SREM", start + item, user) for item in items]
+    await store.pipeline("feedback", commands)
 
 
 async def _delete(

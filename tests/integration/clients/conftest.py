@@ -11,5 +11,6 @@ KEY = "rf_" + "client" * 6
 @pytest.fixture(scope="session")
 def url(trained, redis_url):
     keys = format_key("client", ["admin"], KEY)
-    with hosted(leisurely(out=trained, redis_url=redis_url, api_keys=keys)) as service:
+    settings = leisurely(out=trained, redis_url=redis_url, api_keys=keys, gorse_api=True)
+    with hosted(settings) as service:
         yield str(service.client.base_url).rstrip("/")
