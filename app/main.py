@@ -37,6 +37,7 @@ from app.api import (
     rank,
     recommend,
     similar,
+    trainings,
     user_batches,
     user_history,
     user_search,
@@ -68,7 +69,7 @@ RESOURCES = (
     *(recommend, rank, popular, explain, events, newest_events),
     *(items, item_search, item_batches, similar),
     *(onboarding, users, user_search, user_history, user_batches),
-    *(erasures, health),
+    *(erasures, trainings, health),
     *(overview, activity, bundles, console),
 )
 

@@ -138,6 +138,16 @@ class Settings(BaseSettings):
         description="number of new events after which `recfunnel serve` trains from the archive "
         "alone, as often as they come; 0 is never",
     )
+    train_data: Path | None = Field(
+        None,
+        description="folder of data, or file of interactions, that trainings read beside the "
+        "archive when the service starts them: for `train_when_events`, or by `POST /trainings`",
+    )
+    train_config: Path | None = Field(
+        None,
+        description="file of training settings, such as `out/tuned.toml`, of trainings that the "
+        "service starts",
+    )
     redis_url: str | None = Field(
         None,
         validation_alias="REDIS_URL",
@@ -400,6 +410,11 @@ class Settings(BaseSettings):
     def state_folder(self) -> Path:
         """The folder of what must survive the loss of Redis."""
         return self.out / "withheld" if self.state is None else self.state
+
+    @property
+    def trainings_folder(self) -> Path:
+        """The folder of the records and logs of trainings."""
+        return self.state_folder / "trainings"
 
     @property
     def archive_retention(self) -> dict[str, int]:

@@ -65,6 +65,7 @@ class Composition:
         return (
             *(self.is_ready, self.is_guarded, self.returns_a_list, self.follows_events),
             *(self.is_scraped, self.is_measured, self.has_rules, self.has_dashboard),
+            self.can_train,
         )
 
     def is_ready(self) -> object:
@@ -111,6 +112,11 @@ class Composition:
         board = fetch(f"{self.grafana}/api/dashboards/uid/recfunnel", user=admin)
         has_source = "prometheus" in {source["uid"] for source in sources}
         return is_healthy and has_source and bool(board["dashboard"]["panels"])
+
+    def can_train(self) -> object:
+        """A process trains by schedule, and takes the requests of the service."""
+        trainings = fetch(f"{self.app}/trainings", key=self.key)
+        return bool(trainings["schedule"]) and trainings["unavailable"] is None
 
     def _value(self, query: str) -> float:
         address = f"{self.prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": query})

@@ -14,3 +14,9 @@ class RefusedError(CommandError):
     """The gate kept a bundle out of service: it is trained and written, but not published."""
 
     exit_status = 3
+
+
+class TrainingInProgressError(CommandError):
+    """Another training runs in the same folder of bundles."""
+
+    exit_status = 4

@@ -132,10 +132,11 @@ def running(folder, *arguments, ready=True, **environment) -> Iterator[Served]:
     """Run ``recfunnel serve``, or another command; leave no process behind."""
     port = free_port()
     command = arguments if arguments and not arguments[0].startswith("-") else ("serve", *arguments)
+    listening = () if command[0] == "train" else ("--port", str(port))
     log_path = folder.parent / f"log-{port}.txt"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
-            [*COMMAND, *command, "--out", str(folder), "--port", str(port)],
+            [*COMMAND, *command, "--out", str(folder), *listening],
             stdout=log,
             stderr=log,
             cwd=ROOT,

@@ -16,6 +16,7 @@ from app.rank.scorer import RankerKinds
 from app.recall.channel import ChannelConfig
 from app.recall.registry import ChannelError, read_channel_configs
 
+ARCHIVE_NAME = "archive"  # of a data set that is the archive of events alone
 FORMAT_VERSION = 4  # 1: until the rankers were named by kind
 FORMAT_WITHOUT_TAG_LISTS = 2  # it has the frequent categories and flags alone, and is still read
 FORMAT_WITHOUT_CHECKSUM = 3  # the newest format whose manifest has no checksum; it is still read
@@ -135,6 +136,11 @@ class Manifest(BaseModel):
     is_starter: bool = False  # nothing was trained: only channels that need no training propose
     hashed_content: int = 0  # length of content vectors by feature hashing; 0: learned, or none
     stream_offsets: dict[str, str] = {}  # id of the last entry that training read, by stream
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether models learned from files, which a training of the archive alone would forget."""
+        return not self.is_starter and self.dataset != ARCHIVE_NAME
 
     def channel_configs(self) -> dict[str, ChannelConfig]:
         """Return the config of every channel, as the rankers were trained with it.

@@ -182,6 +182,32 @@ FAMILIES = (
         "livemostrecent",
     ),
     Family(
+        "gauge",
+        "training_running",
+        "1 while a training runs or waits for its start.",
+        merge="livemostrecent",
+    ),
+    Family(
+        "gauge",
+        "training_failures",
+        "Newest trainings in a row that failed or whose bundle the gate refused. Cancelled ones do "
+        "not count.",
+        merge="livemostrecent",
+    ),
+    Family(
+        "gauge",
+        "training_seconds",
+        "How long the newest training took that has published a bundle; 0: there is none.",
+        merge="livemostrecent",
+    ),
+    Family(
+        "gauge",
+        "training_published_timestamp_seconds",
+        "When the newest training ended that has published a bundle, unix seconds; 0: none is "
+        "recorded.",
+        merge="livemostrecent",
+    ),
+    Family(
         "counter",
         "item_changes",
         "Items `put` or `delete`d over HTTP: `accepted`, `unconfirmed` (a worker did not answer), "

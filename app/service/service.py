@@ -44,6 +44,8 @@ from app.state.event_codec import events_key, impressions_key
 from app.state.shared_exclusions import SharedExclusions, exclusions_path
 from app.state.store import Store
 from app.state.write_queue import ImpressionWriter
+from app.trainings.training_folder import TrainingFolder
+from app.trainings.training_metrics import TrainingMetrics
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +112,11 @@ class Service:
     def deployment(self) -> Deployment | None:
         """The bundle in service; None until the first warm-up has ended."""
         return self.rollout.deployment
+
+    @property
+    def trainings(self) -> TrainingFolder:
+        """The trainings of this service."""
+        return TrainingFolder(self.settings.trainings_folder)
 
     @property
     def refusal(self) -> str | None:
@@ -208,6 +215,7 @@ class Service:
     async def _watch(self) -> None:
         """Look for a new bundle regularly, and report dropped records and other metrics."""
         dropped_impressions = dropped_log_entries = 0
+        trainings = TrainingMetrics(self.trainings, self.metrics)
         while True:
             self._reload.clear()
             try:
@@ -224,6 +232,7 @@ class Service:
             if self.deployment:
                 await self._report(self.deployment)
             await self.follow_archiver()
+            await asyncio.to_thread(trainings.report)
             await self.store_health.check_writes()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.reload_seconds):

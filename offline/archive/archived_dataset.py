@@ -32,8 +32,6 @@ from offline.training.row_collection import build_logged_table
 
 log = logging.getLogger(__name__)
 
-ARCHIVE_NAME = "archive"  # of a data set that is the archive alone
-
 WIDTH = len(column_names(FINE_VIEW))
 
 
@@ -55,7 +53,7 @@ def load_archived(
     if not events:
         return DataOverlay(erased.erased_at) if erased else None
     items = _read_live_items(settings)
-    has_events = bool(_files(folder, EVENTS).files())
+    has_events = has_archived_events(settings)
     if not has_events and not (is_alone and items):
         raise DataError(f"there are no events in {folder}: run `recfunnel archive --once` first")
     shift = _time_shift(settings.out)
@@ -66,6 +64,11 @@ def load_archived(
         items,
         ArchiveState(shift, _read_offsets(folder)),
     )
+
+
+def has_archived_events(settings: Settings) -> bool:
+    """Return whether there is any event in the archive."""
+    return bool(_files(archive_folder(settings.out), EVENTS).files())
 
 
 def _files(folder: Path, stream: ArchivedStream) -> StreamFiles:

@@ -18,9 +18,13 @@ from offline.cli.options import (
     Port,
     Schema,
     Seed,
+    arguments_of,
+    read_timetable,
     settings,
     without_absent,
 )
+
+OF_THE_SCHEDULE = frozenset({"every", "at", "from_archive", "force", "handover"})
 
 app = typer.Typer()
 data_commands = typer.Typer(help="Download public training data.", no_args_is_help=True)
@@ -29,6 +33,7 @@ app.add_typer(data_commands, name="data")
 
 @app.command()
 def train(  # noqa: PLR0913, PLR0917 - one argument for each option
+    context: typer.Context,
     data: OptionalData = None,
     out: Out = None,
     schema: Schema = None,
@@ -93,16 +98,43 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     force: Annotated[
         bool, typer.Option("--force", help="Publish the bundle even if the gate refuses it.")
     ] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="Train regularly, until Ctrl-C: 30m, 24h, 7d; never: when POST /trainings "
+            "requests it."
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="Train each day at this time of the machine's time zone: 03:00; or never."
+        ),
+    ] = None,
+    handover: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Train a bundle, evaluate it, write a report, and publish it.
 
     Items without interactions become a starter bundle, which is served until more is known.
-    The gate refuses a bundle that is clearly worse; then the exit status is 3.
+    The gate refuses a bundle that is clearly worse; then the exit status is 3. One training runs at
+    a time in a folder of bundles; the exit status is 4 if another one runs.
     """
+    timetable = read_timetable(every, at)
     with errors_as_sentences():
+        if timetable:
+            from offline.commands.schedule import (  # noqa: PLC0415 - slow to import
+                ScheduledTraining,
+                schedule,
+            )
+
+            arguments = ["train", *arguments_of(context, OF_THE_SCHEDULE)]
+            training = ScheduledTraining(arguments, data, from_archive, force)
+            schedule(settings(out=out), timetable, training)
+            return
         from offline.commands.train import TrainOptions  # noqa: PLC0415 - slow to import
         from offline.commands.train import train as run  # noqa: PLC0415 - slow to import
         from offline.evaluate.gate import GateConfig  # noqa: PLC0415 - slow to import
+        from offline.trainings.handover import Handover  # noqa: PLC0415 - slow to import
 
         options = TrainOptions(
             config=config,
@@ -121,7 +153,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
                 max_bad_share=max_bad_share,
             ),
         )
-        run(data, settings(out=out), options)
+        run(data, settings(out=out), options, Handover.parse(handover) if handover else None)
 
 
 @app.command()

@@ -1,11 +1,8 @@
-"""Train while the service runs, each time that enough events have come: one training at a time."""
+"""Decide when a service trains itself: each time that enough events have come."""
 
 import logging
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from app.bundle.bundle import find_current_bundle
@@ -14,7 +11,10 @@ from app.contracts import StageError
 from app.process.server_process import ServerError
 from app.settings import Settings
 from app.state.streams import parse_id
-from offline.archive.archived_dataset import ARCHIVE_NAME
+from app.trainings.trainer_notices import TrainerNotice
+from app.trainings.training_folder import TrainingRunsError
+from app.trainings.training_record import EVENTS as BY_EVENTS
+from app.trainings.training_record import TrainingRecord, describe_end, new_training_id
 from offline.archive.files import StreamFiles, archive_folder
 from offline.archive.streams import EVENTS
 from offline.commands.archive import ArchiveInUseError, archive_once
@@ -23,42 +23,37 @@ from offline.data.errors import DataError
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 10.0  # between two counts of the new events
-END_SECONDS = 5.0  # for a training to end when the service ends
-
-Train = Callable[[Settings], "subprocess.Popen[bytes]"]
-
-
-def start_training(settings: Settings) -> "subprocess.Popen[bytes]":
-    """Start ``recfunnel train --from-archive`` in a process of its own."""
-    command = ("-m", "offline.cli", "train", "--from-archive", "--out", str(settings.out))
-    return subprocess.Popen([sys.executable, *command])  # noqa: S603 - the command is ours
 
 
 @dataclass(slots=True, eq=False)
 class SelfTraining:
-    """Counts the events since the last training, and trains when they are enough."""
+    """Counts the events since the last training. A training is due when they are enough."""
 
     settings: Settings
-    train: Train = start_training
+    data: str | None = None  # what trainings read beside the archive
     seconds: float = CHECK_SECONDS
-    trainings: int = field(default=0, init=False)  # so far
+    _checked: float = field(default=0.0, init=False)  # by the monotonic clock
+    _new: int = field(default=0, init=False)  # events at the last check
     _counted: int = field(default=0, init=False)  # events when the last training began
-    _ending: threading.Event = field(default_factory=threading.Event, init=False)
 
-    def run(self) -> None:
-        """Check regularly until ``end`` is called. A failure is logged and tried again."""
-        while not self._ending.wait(self.seconds):
-            try:
-                self.check()
-            except (DataError, BundleError, StageError, ServerError, OSError) as error:
-                log.warning("whether to train cannot be decided now: %s", error)
+    def notice(self) -> TrainerNotice:
+        needed = self.settings.train_when_events
+        return TrainerNotice(data=self.data, schedule=f"every {needed} events")
 
-    def end(self) -> None:
-        """Let ``run`` return; a training that runs is ended."""
-        self._ending.set()
+    def due(self) -> TrainingRecord | None:
+        """Return a training if enough events are new. A failure is logged and tried again."""
+        now = time.monotonic()
+        if self._checked and now < self._checked + self.seconds:
+            return None
+        self._checked = now
+        try:
+            return self.check()
+        except (DataError, BundleError, StageError, ServerError, OSError) as error:
+            log.warning("whether to train cannot be decided now: %s", error)
+            return None
 
-    def check(self) -> None:
-        """Archive what came, and train if enough of it is new to the bundle in service.
+    def check(self) -> TrainingRecord | None:
+        """Archive what came; return a training if enough of it is new to the bundle in service.
 
         Raises:
             DataError: the archive cannot be read.
@@ -70,32 +65,26 @@ class SelfTraining:
         with suppress(ArchiveInUseError):  # an archiver runs beside the service
             archive_once(self.settings, start=False)
         manifest = parse_manifest(find_current_bundle(self.settings.out))
-        new = count_new_events(self.settings, manifest)
+        self._new = count_new_events(self.settings, manifest)
         needed = self.settings.train_when_events
-        if new >= needed and new - self._counted >= needed:
-            log.info("%d new events: training begins", new)
-            self._counted = new
-            self._train()
+        if self._new < needed or self._new - self._counted < needed:
+            return None
+        log.info("%d new events: training begins", self._new)
+        now = time.time()
+        return TrainingRecord(
+            training_id=new_training_id(now), by=BY_EVENTS, requested=now, from_archive=True
+        )
 
-    def _train(self) -> None:
-        process = self.train(self.settings)
-        self.trainings += 1
-        while process.poll() is None:
-            if self._ending.wait(0.1):
-                process.terminate()
-                try:
-                    process.wait(END_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                return
-        if process.returncode:
-            log.warning(
-                "the training ended with status %d; the next one begins after %d more events",
-                process.returncode,
-                self.settings.train_when_events,
-            )
-        else:
+    def ended(self, record: TrainingRecord) -> None:
+        """Count from now on; after a failure the next training begins after more events."""
+        log.info("%s", describe_end(record))
+        if record.state == "published":
             self._counted = 0
+        elif record.by == BY_EVENTS:
+            self._counted = self._new
+
+    def skipped(self, error: TrainingRunsError) -> None:
+        log.info("no training begins now: %s", error)
 
 
 def count_new_events(settings: Settings, manifest: Manifest) -> int:
@@ -110,33 +99,19 @@ def count_new_events(settings: Settings, manifest: Manifest) -> int:
     )
 
 
-@contextmanager
-def self_training(settings: Settings) -> Iterator[None]:
-    """Train in the background while the context lasts.
+def self_training(settings: Settings, data: str | None) -> SelfTraining:
+    """Return what decides when a service trains itself.
 
     Raises:
         DataError: the bundle in service learned from files, which a training of the events alone
             would forget.
     """
-    _require_archive_alone(settings)
-    training = SelfTraining(settings)
-    thread = threading.Thread(target=training.run, name="self-training", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        training.end()
-        thread.join(2 * END_SECONDS)
-
-
-def _require_archive_alone(settings: Settings) -> None:
-    try:
+    with suppress(BundleError):
         manifest = parse_manifest(find_current_bundle(settings.out))
-    except BundleError:
-        return
-    if not manifest.is_starter and manifest.dataset != ARCHIVE_NAME:
-        raise DataError(
-            f"train_when_events trains from the archive alone, but {manifest.version} learned from "
-            f"the files of {manifest.dataset}: set it to 0, and train with --data and "
-            "--from-archive"
-        )
+        if data is None and manifest.needs_data:
+            raise DataError(
+                f"train_when_events trains from the archive alone, but {manifest.version} learned "
+                f"from the files of {manifest.dataset}: set train_data to their folder, or set "
+                "train_when_events to 0 and train with --data and --from-archive"
+            )
+    return SelfTraining(settings, data)

@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 
 from app.bundle.pointer import POINTER
 from app.observe import logs
 from app.process.serve import check_port, serve
 from app.settings import Settings
+from offline.trainings.background import training_in_background
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +23,7 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
     logs.configure(settings.log_level)
     if settings.serve_untrained and not _has_bundle(settings):
         _publish_starter(settings)
-    training: AbstractContextManager[None] = nullcontext()
-    if settings.train_when_events:
-        from offline.commands.self_training import self_training  # noqa: PLC0415 - slow to import
-
-        training = self_training(settings)
-    with training:
+    with training_in_background(settings):
         run(settings)
 
 

@@ -1,37 +1,42 @@
 """``recfunnel train``: reads the data, runs the job with a progress bar, prints the result."""
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from app.bundle.bundle import find_current_bundle, load_bundle
+from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError, Manifest, read_manifest
-from app.bundle.pointer import current_version
+from app.contracts import StageError
 from app.kernels.compiled import compile_kernels
+from app.process.server_process import ServerError
 from app.recall.registry import override_channels
 from app.settings import Settings
-from offline.archive.archived_dataset import ARCHIVE_NAME, load_archived
+from offline.archive.archived_dataset import has_archived_events, load_archived
 from offline.choices import Factorisation, IndexKind, ItemSimilarity
+from offline.commands.archive import ArchiveInUseError, archive_once
 from offline.commands.folders import require_writable
+from offline.commands.training_result import print_result
 from offline.config import JobConfig, build_job_config, current_kind, read_config
 from offline.data.errors import DataError
+from offline.data.layouts import require_data
 from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset, write_bad_rows
-from offline.errors import RefusedError
-from offline.evaluate.gate import GateConfig, gate_remarks, refusal_message
+from offline.evaluate.gate import GateConfig
 from offline.job import PhaseTimer, run_job
 from offline.publish.attribute_changes import check_attribute_changes
-from offline.publish.index import measure_bundle_indexes, resolve_kind
 from offline.publish.starter import publish_starter
 from offline.publish.versions import BUNDLES_KEPT
-from offline.report.page import format_constants
 from offline.report.report import prepare_report
 from offline.setting_paths import with_values
 from offline.training.objectives import ObjectiveWeights, parse_objectives
+from offline.trainings.handover import Handover
+from offline.trainings.recording import RecordedTraining, recorded_training
+
+log = logging.getLogger(__name__)
 
 PHASES = {
     "read": "Reading and checking the data",
@@ -94,25 +99,67 @@ class TrainOptions:
         )
 
 
-def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
+def train(
+    data: Path | None,
+    settings: Settings,
+    options: TrainOptions,
+    handover: Handover | None = None,
+) -> Path:
     """Run the whole job and print the result; return the bundle's folder.
 
-    ``data`` may be None, or a folder without data, where the archive is read.
+    The run is recorded, as ``GET /trainings`` shows it. ``data`` may be None, or a folder without
+    data, where the archive is read. ``handover`` is from a process that starts trainings.
 
     Raises:
         DataError: the data cannot be used.
         RefusedError: the gate refused the bundle; it is written, but not published.
+        TrainingInProgressError: another training runs in this folder.
     """
+    require_writable(settings.out)
+    if handover is None:  # a slip on the command line is no training, and makes no folder
+        data = find_data(data, settings.out, from_archive=options.from_archive)
+        if data is not None:
+            require_data(data)
+    with recorded_training(
+        settings,
+        from_archive=options.from_archive,
+        force=options.gate.force,
+        handover=handover,
+    ) as training:
+        if handover and options.from_archive:
+            is_archived = archive_new_events(settings)
+            options = replace(options, from_archive=is_archived or data is None)
+            if not options.from_archive:
+                Console().print("There are no archived events yet: training from the data alone.")
+        return _train(data, settings, options, training)
+
+
+def archive_new_events(settings: Settings) -> bool:
+    """Archive what came since the last round, if no archiver runs; return whether there is any.
+
+    A failure is logged: the training then learns from what is archived.
+    """
+    try:
+        with suppress(ArchiveInUseError):
+            archive_once(settings, start=False)
+    except (DataError, StageError, ServerError, OSError) as error:
+        log.warning("the newest events cannot be archived now: %s", error)
+    return has_archived_events(settings)
+
+
+def _train(
+    data: Path | None, settings: Settings, options: TrainOptions, training: RecordedTraining
+) -> Path:
     console = Console()
     data = find_data(data, settings.out, from_archive=options.from_archive)
     config = options.job_config(settings)
-    require_writable(settings.out)
     prepare_report(with_plots=config.plots)
     compile_kernels(partial(console.print, soft_wrap=True))
     with _progress() as bar:
         task = bar.add_task("", total=len(PHASES), completed=-1)
 
         def show(phase: str) -> None:
+            training.begin_phase(PHASES[phase], len(PHASES))
             bar.update(task, description=PHASES[phase], advance=1)
             if not bar.console.is_terminal:
                 bar.console.print(f"{PHASES[phase]} ...", soft_wrap=True)
@@ -126,22 +173,16 @@ def train(data: Path | None, settings: Settings, options: TrainOptions) -> Path:
         is_untrained = not len(loaded.dataset.log)
         folder = Path() if is_untrained else run_job(loaded, settings.out, config, phases)
     if is_untrained:
-        return _publish_starter(loaded, settings.out, console)
+        folder = _publish_starter(loaded, settings.out, console)
+        training.wrote_bundle(folder.name, None)
+        return folder
+    gate = read_manifest(folder).gate
+    training.wrote_bundle(folder.name, gate.verdict if gate else None)
     if len(loaded.bad):
         path = settings.out / "bad_rows.csv"
         write_bad_rows(loaded.bad, path)
         console.print(f"{len(loaded.bad)} rows could not be used: see {path}", soft_wrap=True)
-    console.print(_headline_table(folder))
-    console.print(_constants_sentence(folder), soft_wrap=True, highlight=False)
-    console.print(
-        f"Bundle {folder.name} is in {settings.out}. The training took "
-        f"{sum(phases.seconds.values()):.0f} s and {max(phases.peak_bytes.values()) / 1e6:,.0f} MB "
-        f"of memory. The report: {settings.out / 'report.html'}",
-        soft_wrap=True,
-        highlight=False,
-    )
-    print_index_losses(console, folder, config.index.kind)
-    _print_gate(console, folder, settings.out)
+    print_result(console, folder, phases, config.index.kind)
     return folder
 
 
@@ -157,7 +198,7 @@ def find_data(data: Path | None, out: Path, *, from_archive: bool) -> Path | Non
         return None
     if data and from_archive and (not data.exists() or _is_empty_folder(data)):
         current = _trained_manifest(out)
-        if current and current.dataset != ARCHIVE_NAME:
+        if current and current.needs_data:
             raise DataError(
                 f"There is nothing at {data}, but {current.version} in {out} learned from the "
                 f"files of {current.dataset}: name their folder with --data, or leave --data out "
@@ -216,72 +257,6 @@ def _warnings(loaded: LoadedData, out: Path, config: JobConfig) -> list[str]:
     texts = [finding.text for finding in loaded.findings if finding.level != "good"]
     catalogue = loaded.dataset.catalogue
     return texts + check_attribute_changes(catalogue, out, force=config.gate.force)
-
-
-def print_index_losses(console: Console, folder: Path, kind: IndexKind) -> None:
-    """Print what an index that is not exact misses."""
-    actual = resolve_kind(kind, read_manifest(folder).rows["items"])
-    if actual == "flat":
-        return
-    bundle = load_bundle(folder)
-    for loss in measure_bundle_indexes(bundle.models, bundle.indexes):
-        console.print(
-            f"Index {actual} of {loss['name']}: it returns {loss['recall']:.1%} of what an exact "
-            f"search returns, takes "
-            f"{loss['bytes'] / 1e6:,.1f} MB, {loss['ms']:.2f} ms a query",
-            highlight=False,
-            soft_wrap=True,
-        )
-
-
-def _print_gate(console: Console, folder: Path, out: Path) -> None:
-    gate = read_manifest(folder).gate
-    if gate is None:
-        return
-    if gate.verdict == "refused":
-        raise RefusedError(refusal_message(folder.name, gate, current_version(out)))
-    for remark in gate_remarks(gate):
-        console.print(remark, markup=False, highlight=False, soft_wrap=True)
-
-
-def _headline_table(folder: Path) -> Table:
-    metrics = read_manifest(folder).metrics
-    title = f"NDCG@10 of {metrics['users']} users, as of the cut (95 % interval)"
-    table = Table("method", title=title)
-    for name in ("NDCG@10", "interval", "funnel is better by"):
-        table.add_column(name, justify="right")
-    for method, figure in sorted(metrics["ndcg@10"].items(), key=lambda m: -m[1]["mean"]):
-        difference = metrics["against"].get(method)
-        table.add_row(
-            method,
-            f"{figure['mean']:.3f}",
-            f"{figure['low']:.3f} to {figure['high']:.3f}",
-            f"{difference['mean']:+.3f} ({difference['low']:+.3f} to {difference['high']:+.3f})"
-            if difference
-            else "",
-        )
-    return table
-
-
-def _constants_sentence(folder: Path) -> str:
-    """Return which constants of recall were chosen for the data."""
-    choices = read_manifest(folder).constants
-    moved = [one for one in choices if one["chosen"] != one["default"]]
-    if not choices:
-        return "Constants of recall: as configured."
-    if not moved:
-        return "Constants of recall: the defaults. No other value is clearly better."
-    listed = "; ".join(map(_describe_choice, moved))
-    return f"Constants of recall that were chosen for this data: {listed}."
-
-
-def _describe_choice(choice: dict[str, Any]) -> str:
-    default, chosen = (format_constants(choice[name]) for name in ("default", "chosen"))
-    before, after = choice["ndcg"], choice["ndcg"] + choice["gain"]["mean"]
-    return (
-        f"{choice['setting']} {default} -> {chosen} "
-        f"(NDCG@10 of {choice['channel']} alone {before:.3f} -> {after:.3f})"
-    )
 
 
 def _progress() -> Progress:

@@ -26,14 +26,23 @@ SUPPORTED_LAYOUTS = (
 )
 
 
+def require_data(path: Path) -> None:
+    """Check that there is a file or a folder.
+
+    Raises:
+        DataError: there is not.
+    """
+    if not path.exists():
+        raise DataError(f"There is nothing at {path}: give an existing folder or file.")
+
+
 def find_layout(path: Path, schema: Path | None) -> tuple[Path, Schema]:
     """Return the folder and the schema of the data at ``path``, a folder or one file.
 
     Raises:
         DataError: There is nothing at ``path``, or the layout is unknown.
     """
-    if not path.exists():
-        raise DataError(f"There is nothing at {path}: give an existing folder or file.")
+    require_data(path)
     folder, main = (path, None) if path.is_dir() else (path.parent, path.name)
     folder = folder.resolve()
     if schema is None and main is None and (folder / SCHEMA_FILE).is_file():

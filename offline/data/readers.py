@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from app.bundle.manifest import ARCHIVE_NAME
 from app.event_weights import EventWeights
 from app.live_catalogue.live_items import ItemRecord
 from offline.data.atomic import atomic_path
@@ -45,7 +46,7 @@ if TYPE_CHECKING:  # reading data does not need LightGBM
 
 MAX_BAD_SHARE = 0.05
 MAX_NAMES = 5  # files that a finding names
-NO_FILES = Schema(name="archive", layout="the archive alone")
+NO_FILES = Schema(name=ARCHIVE_NAME, layout="the archive alone")
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ CLI_HEAD = """# Command line
 *Generated from the commands by `make docs`.*
 
 Every option also has a line in `recfunnel COMMAND --help`. Exit codes: 0 success, 1 an error that
-one sentence explains, 2 a wrong option, 3 a bundle that the gate refused.
+one sentence explains, 2 a wrong option, 3 a bundle that the gate refused, 4 another training runs.
 
 """
 

@@ -49,6 +49,10 @@ ARGUMENTS = {  # of a call of each operation
         "get_blocked": ["u"],
         "list_onboarding_items": [],
         "store_picks": ["u"],
+        "start_training": [],
+        "list_trainings": [],
+        "get_training": ["20260801T030000-0123ab"],
+        "cancel_training": ["20260801T030000-0123ab"],
     },
 }
 OTHER_NAMES = {  # of the client, by those of the service
@@ -65,6 +69,8 @@ OTHER_NAMES = {  # of the client, by those of the service
     "get_user_history": "user_history",
     "get_erasure": "erasure",
     "search_users": "users",
+    "list_trainings": "trainings",
+    "get_training": "training",
     "get_blocked": "blocked",
     "list_onboarding_items": "onboarding",
     "store_picks": "send_picks",

@@ -2,10 +2,12 @@
 
 import re
 import shutil
+from contextlib import ExitStack
 
 import orjson
 
 from app.bundle.bundle import find_current_bundle
+from app.trainings.trainer_notices import TrainerNotice, announce
 from tests.bundles import edit_manifest
 from tests.conftest import ROOT
 from tests.serving import hosted, leisurely
@@ -98,7 +100,8 @@ def test_every_body_and_every_required_parameter_has_an_example_that_docs_fill_i
 
 
 def test_the_examples_of_docs_work_unchanged(out, redis_url):
-    with hosted(leisurely(out=out, redis_url=redis_url)) as service:
+    settings = leisurely(out=out, redis_url=redis_url)
+    with hosted(settings) as service, ExitStack() as stack:
         for item in DEMO_ITEMS:  # they are of the demo's data
             assert service.client.put(f"/items/{item}", json={"categories": ["Drama"]}).is_success
         liked = {"user_id": DEMO_USER, "item_id": "i1", "type": "like"}
@@ -107,6 +110,8 @@ def test_the_examples_of_docs_work_unchanged(out, redis_url):
         bundle = find_current_bundle(out)
         copied = shutil.copytree(bundle, bundle.with_name("copy"))
         version = edit_manifest(copied, version="copy").name
+        notice = TrainerNotice(data="data")
+        stack.enter_context(announce(service.service.trainings.path, notice))
         told = service.client.get("/openapi.json").json()
         for (method, template), operation in operations(told):
             given = parameters(operation)
@@ -114,6 +119,8 @@ def test_the_examples_of_docs_work_unchanged(out, redis_url):
                 given["path"]["erasure_id"] = erasure
             if "version" in given["path"]:
                 given["path"]["version"] = version
+            if "training_id" in given["path"]:
+                given["path"]["training_id"] = service.service.trainings.waiting().training_id
             path = template.format(**given["path"])
             for kind, body in bodies(told, operation) or [("", None)]:
                 content = body if isinstance(body, str) else body and orjson.dumps(body)

@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from app.kernels.compiled import compile_kernels
-from offline import cli
 from tests.serving import QUICK, running, until
 
 pytestmark = pytest.mark.e2e
@@ -15,12 +13,6 @@ USERS, ITEMS, TASTES = 40, 60, ("action", "comedy", "drama", "horror")
 @pytest.fixture(scope="module", autouse=True)
 def _compiled():
     compile_kernels()  # the first time it takes longer than a test waits for a service
-
-
-def recfunnel(*command):
-    result = CliRunner(env={"REDIS_URL": ""}).invoke(cli.app, [str(part) for part in command])
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def ids(answer):
@@ -65,9 +57,29 @@ def check_items(served):
     assert "was bought in two visits together with film-1" in alone["notes"][0]
 
 
+def train(served):
+    """Have the service archive what came and train, in a process of its own."""
+    answer = served.client.post("/trainings", json={"force": True})
+    assert answer.status_code == 202, answer.text
+    address = answer.headers["Location"]
+    until(lambda: served.client.get(address).json()["phase"])
+    assert served.client.post("/trainings").headers["Location"] == address  # one at a time
+    ended = until(lambda: ended_training(served, address), 300.0)
+    assert (ended["state"], ended["reason"]) == ("published", None), ended["log"]
+    assert ended["progress"] == 1.0
+    assert any("Fitting the fine ranker" in line for line in ended["log"])
+    until(lambda: served.client.get("/metrics").text.count("recfunnel_training_failures 0.0"))
+
+
+def ended_training(served, address):
+    body = served.client.get(address).json()
+    return body if body["finished"] else None
+
+
 def test_a_new_product_begins_with_nothing_and_ends_with_a_personal_list(tmp_path):
     out = tmp_path / "out"
-    with running(out, RECFUNNEL_RELOAD_SECONDS="0.2") as served:
+    quick = str(QUICK)
+    with running(out, RECFUNNEL_RELOAD_SECONDS="0.2", RECFUNNEL_TRAIN_CONFIG=quick) as served:
         assert served.client.get("/readyz").json()["trained"] is False
         empty = served.recommend("anna")
         assert empty["items"] == []
@@ -88,11 +100,7 @@ def test_a_new_product_begins_with_nothing_and_ends_with_a_personal_list(tmp_pat
         before = served.recommend("u1", explore=False)
         assert {item["reason"]["channel"] for item in before["items"]} & {"content", "popular"}
 
-        recfunnel("archive", "--once", "--out", out)
-        recfunnel(
-            *("train", "--from-archive", "--force", "--out", out, "--config", QUICK),
-            *("--data", tmp_path / "absent"),
-        )
+        train(served)
         until(lambda: served.client.get("/readyz").json()["trained"])
         trained = served.recommend("u1", explore=False, explain=True)
         assert trained["degraded"] == []

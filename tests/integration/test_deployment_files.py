@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tomllib
 from itertools import chain, pairwise
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from packaging.utils import canonicalize_name
 from app.observe.metric_families import FAMILIES
 from app.settings import Settings
 from deploy import pin_images
+from offline.cli.options import read_timetable
 from tests.conftest import ROOT
 
 DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
@@ -130,7 +132,7 @@ def test_ports_are_published_on_the_loopback_only() -> None:
 
 @pytest.mark.parametrize(
     "service",
-    ["secrets", "redis", "train", "app", "archive", "prometheus", "grafana"],
+    ["secrets", "redis", "train", "trainer", "app", "archive", "prometheus", "grafana"],
 )
 def test_every_container_is_confined_and_bounded(service: str) -> None:
     settings = compose()["services"][service]
@@ -146,7 +148,19 @@ def test_the_archiver_is_not_asked_for_the_health_of_a_service() -> None:
     assert "/srv/recfunnel/out/archive" in archive["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("service", ["train", "app", "archive"])
+def test_the_composition_trains_each_night_unless_it_is_switched_off() -> None:
+    trainer = compose()["services"]["trainer"]
+    assert trainer["build"] == compose()["services"]["train"]["build"]
+    assert "ports" not in trainer
+    assert trainer["networks"] == ["store"]
+    command = trainer["command"]
+    assert command[command.index("--at") + 1] == "${RECFUNNEL_TRAIN_AT:-03:00}"
+    for value, seconds in (("03:00", None), ("never", inf)):
+        timetable = read_timetable(None, value)
+        assert getattr(timetable, "seconds", None) == seconds
+
+
+@pytest.mark.parametrize("service", ["train", "trainer", "app", "archive"])
 def test_what_must_survive_the_loss_of_redis_is_in_a_volume_that_can_be_written(
     service: str,
 ) -> None:

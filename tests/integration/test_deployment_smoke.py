@@ -28,6 +28,10 @@ class Parts(BaseHTTPRequestHandler):
         health = "err" if self.broken == "rules" else "ok"
         answers: dict[str, Any] = {
             "/readyz": {"status": "ready"},
+            "/trainings": {
+                "schedule": None if self.broken == "trainer" else "daily at 03:00",
+                "unavailable": None,
+            },
             "/recommend": {"items": shown, "degraded": degraded},
             "/api/v1/query": {"data": {} if self.broken == "no data" else data},
             "/api/v1/rules": {"data": {"groups": [{"rules": [{"health": health}]}]}},
@@ -94,6 +98,7 @@ def test_a_working_composition_passes(parts, capsys):
         ("unscraped", "Prometheus reaches"),
         ("no data", "KeyError"),
         ("rules", "all of them are healthy"),
+        ("trainer", "A process trains by schedule"),
     ],
 )
 def test_a_broken_part_fails_and_is_named(parts, broken, message, capsys):

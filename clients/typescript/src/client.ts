@@ -16,6 +16,7 @@ import type {
   Schemas,
   SimilarOptions,
   TogetherOptions,
+  TrainingOptions,
   TrendingOptions,
   User,
   UserEvent,
@@ -231,6 +232,29 @@ export class Client {
       yield* page.users;
       cursor = page.cursor;
     } while (cursor);
+  }
+
+  /** Request a training. It needs a key with the role `admin`, as all calls of trainings. */
+  startTraining(options: TrainingOptions = {}, call?: CallOptions) {
+    const body = { from_archive: true, force: false, ...options };
+    return this.connection.request("post", "/trainings", { body }, call);
+  }
+
+  /** Return the newest trainings. */
+  trainings(query: { limit?: number } = {}, call?: CallOptions) {
+    return this.connection.request("get", "/trainings", { query }, call);
+  }
+
+  /** Return how far a training is or how it ended, with the end of its log. */
+  training(training_id: string, call?: CallOptions) {
+    const path = { training_id };
+    return this.connection.request("get", "/trainings/{training_id}", { path }, call);
+  }
+
+  /** Request that a training ends. */
+  cancelTraining(training_id: string, call?: CallOptions) {
+    const path = { training_id };
+    return this.connection.request("delete", "/trainings/{training_id}", { path }, call);
   }
 
   /** Replace the friends of a user. */

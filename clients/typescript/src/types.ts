@@ -10,10 +10,12 @@ export type Method = "get" | "put" | "post" | "patch" | "delete";
 export type Id = string | number;
 
 /** What the JSON body of an operation is. */
-export type Body<P extends Path, M extends Method> = paths[P][M] extends {
-  requestBody: { content: { "application/json": infer B } };
-}
-  ? B
+export type Body<P extends Path, M extends Method> = paths[P][M] extends { requestBody?: infer R }
+  ? [NonNullable<R>] extends [never]
+    ? undefined
+    : NonNullable<R> extends { content: { "application/json": infer B } }
+      ? B
+      : undefined
   : undefined;
 
 /** The parameters of an operation that stand in the query. */
@@ -49,6 +51,7 @@ export type SimilarOptions = Query<"/items/{item_id}/similar", "get">;
 export type TogetherOptions = Query<"/items/{item_id}/bought-together", "get">;
 export type PopularOptions = Query<"/popular", "get">;
 export type TrendingOptions = Query<"/trending", "get">;
+export type TrainingOptions = Partial<Schemas["TrainingIn"]>;
 export type ExplainOptions = Omit<Query<"/explain", "get">, "user_id" | "item_id">;
 export type ItemSearch = Omit<Query<"/items", "get">, "cursor">;
 export type UserSearch = Omit<Query<"/users", "get">, "cursor">;

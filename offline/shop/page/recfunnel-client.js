@@ -477,6 +477,25 @@ var Client = class {
       cursor = page.cursor;
     } while (cursor);
   }
+  /** Request a training. It needs a key with the role `admin`, as all calls of trainings. */
+  startTraining(options = {}, call) {
+    const body = { from_archive: true, force: false, ...options };
+    return this.connection.request("post", "/trainings", { body }, call);
+  }
+  /** Return the newest trainings. */
+  trainings(query = {}, call) {
+    return this.connection.request("get", "/trainings", { query }, call);
+  }
+  /** Return how far a training is or how it ended, with the end of its log. */
+  training(training_id, call) {
+    const path = { training_id };
+    return this.connection.request("get", "/trainings/{training_id}", { path }, call);
+  }
+  /** Request that a training ends. */
+  cancelTraining(training_id, call) {
+    const path = { training_id };
+    return this.connection.request("delete", "/trainings/{training_id}", { path }, call);
+  }
   /** Replace the friends of a user. */
   putFriends(user_id, friends, call) {
     const parameters = { path: { user_id }, body: { friends: friends.map(String) } };

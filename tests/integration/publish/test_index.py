@@ -21,7 +21,8 @@ from app.recall.vectors import flat_index, search_refined
 from app.settings import Settings
 from app.state.counters import PopularityCounters
 from offline.choices import IndexKind
-from offline.commands.train import TrainOptions, print_index_losses, train
+from offline.commands.train import TrainOptions, train
+from offline.commands.training_result import print_index_losses
 from offline.data.errors import DataError
 from offline.publish.cells import assign_cells, find_longest
 from offline.publish.index import (

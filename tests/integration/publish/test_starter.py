@@ -1,9 +1,7 @@
 """What is served before anything was trained."""
 
 import logging
-import sys
 from dataclasses import replace
-from subprocess import Popen
 
 import numpy as np
 import pytest
@@ -11,11 +9,13 @@ from typer.testing import CliRunner
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.pointer import current_version
+from app.trainings.training_folder import TrainingRunsError
 from offline import cli
 from offline.commands.self_training import SelfTraining, count_new_events, self_training
 from offline.commands.serve import serve_from_nothing
 from offline.data.errors import DataError
 from offline.publish.starter import NO_ITEMS, build_untrained_models, publish_starter
+from offline.trainings.background import training_in_background
 from tests.fakes import small_catalogue
 from tests.serving import free_port, hosted, leisurely
 
@@ -118,7 +118,7 @@ def test_a_starter_bundle_is_made_only_where_there_is_none_and_it_is_wanted(
     out, served = tmp_path / "out", []
     settings = leisurely(out=out, port=free_port())
     serve_from_nothing(settings.model_copy(update={"serve_untrained": False}), served.append)
-    assert not out.exists()
+    assert current_version(out) is None
     serve_from_nothing(settings, served.append)
     first = current_version(out)
     assert load_bundle(find_current_bundle(out)).manifest.is_starter
@@ -154,20 +154,16 @@ def post(service, *items):
 
 def test_enough_new_events_begin_one_training(nothing):
     settings = nothing.service.settings.model_copy(update={"train_when_events": 3})
-    begun = []
-
-    def train(_settings):
-        begun.append(1)
-        return Popen([sys.executable, "-c", ""])
-
-    training = SelfTraining(settings, train)
-    training.check()
+    training = SelfTraining(settings)
+    assert training.check() is None
     post(nothing, "i1", "i2")
-    training.check()
-    assert begun == []
+    assert training.check() is None
     post(nothing, "i3")
-    training.check()
-    assert begun == [1]
+    record = training.check()
+    assert (record.by, record.from_archive) == ("train_when_events", True)
+    assert training.due() is not None
+    assert training.due() is None  # the next look is later
+    assert training.notice().schedule == "every 3 events"
     manifest = load_bundle(find_current_bundle(settings.out)).manifest
     assert count_new_events(settings, manifest) == 3
     newest = {"events": "99999999999999-0"}
@@ -176,21 +172,30 @@ def test_enough_new_events_begin_one_training(nothing):
 
 
 def test_a_training_that_fails_is_not_repeated_before_more_events_come(nothing, caplog):
+    caplog.set_level(logging.INFO)
     settings = nothing.service.settings.model_copy(update={"train_when_events": 1})
-    training = SelfTraining(
-        settings, lambda _: Popen([sys.executable, "-c", "raise SystemExit(3)"])
-    )
+    training = SelfTraining(settings)
     post(nothing, "i1")
-    training.check()
-    training.check()
-    assert training.trainings == 1
-    assert "the training ended with status 3" in caplog.text
+    record = training.check()
+    training.skipped(TrainingRunsError("another"))
+    assert training.check() is not None
+    training.ended(record.ended("failed", record.requested, "no memory"))
+    assert training.check() is None
+    assert "has failed: no memory" in caplog.text
     post(nothing, "i2")
-    training.check()
-    assert training.trainings == 2
+    assert training.check() is not None
+    training.ended(record.ended("published", record.requested))
+    assert training.check() is not None
+
+
+def test_whether_to_train_is_decided_later_if_the_archive_cannot_be_read(tmp_path, caplog):
+    training = SelfTraining(leisurely(out=tmp_path / "none", train_when_events=1))
+    assert training.due() is None
+    assert "whether to train cannot be decided now" in caplog.text
 
 
 def test_a_service_of_a_bundle_that_learned_from_files_does_not_train_itself(trained):
     settings = leisurely(out=trained, train_when_events=1)
-    with pytest.raises(DataError, match="set it to 0"), self_training(settings):
+    with pytest.raises(DataError, match="set train_data"), training_in_background(settings):
         raise AssertionError("unreachable")
+    assert self_training(settings, "data").notice().data == "data"

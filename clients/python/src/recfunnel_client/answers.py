@@ -296,6 +296,49 @@ class StoredEvent:
 
 
 @dataclass(frozen=True)
+class TrainingBody:
+    """A training. Times are unix seconds."""
+
+    training_id: str
+    state: Literal["waiting", "running", "published", "refused", "failed", "cancelled"]
+    by: str | None
+    requested: float
+    started: float | None
+    finished: float | None
+    seconds: float | None
+    from_archive: bool
+    force: bool
+    phase: str | None
+    progress: float
+    bundle: str | None
+    gate: str | None
+    reason: str | None
+    cancelling: bool
+
+
+@dataclass(frozen=True)
+class TrainingWithLog:
+    """A training with the last lines of its log."""
+
+    training_id: str
+    state: Literal["waiting", "running", "published", "refused", "failed", "cancelled"]
+    by: str | None
+    requested: float
+    started: float | None
+    finished: float | None
+    seconds: float | None
+    from_archive: bool
+    force: bool
+    phase: str | None
+    progress: float
+    bundle: str | None
+    gate: str | None
+    reason: str | None
+    cancelling: bool
+    log: list[str]
+
+
+@dataclass(frozen=True)
 class UserAttributes:
     """A user's attributes, as text, and the segments that they lead to."""
 
@@ -499,6 +542,16 @@ class TogetherBody:
     took_ms: float
     item_id: str
     notes: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingList:
+    """The newest trainings, and what starts others."""
+
+    trainings: list[TrainingBody]
+    schedule: str | None
+    next: float | None
+    unavailable: str | None
 
 
 @dataclass(frozen=True)

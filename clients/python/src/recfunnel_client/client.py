@@ -10,6 +10,7 @@ import httpx
 
 from recfunnel_client import events, lists
 from recfunnel_client import items as item_calls
+from recfunnel_client import trainings as training_calls
 from recfunnel_client import users as user_calls
 from recfunnel_client.answers import ItemPage, MatchingItem, MatchingUser, UserPage
 from recfunnel_client.call import Call
@@ -63,6 +64,11 @@ class Operations:
     onboarding = Operation(user_calls.onboarding)
     send_picks = Operation(user_calls.send_picks)
     users = Listing(user_calls.users_page, _users_of)
+
+    start_training = Operation(training_calls.start_training)
+    trainings = Operation(training_calls.trainings)
+    training = Operation(training_calls.training)
+    cancel_training = Operation(training_calls.cancel_training)
 
 
 class Client(Operations, Waiting):

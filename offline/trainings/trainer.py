@@ -1,0 +1,197 @@
+"""Start trainings, each in a process of its own with low priority, one at a time.
+
+``recfunnel serve`` has a trainer in a thread, and ``recfunnel train --every`` is one. Both take the
+requests of ``POST /trainings``.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.settings import Settings
+from app.state.private_files import create_private_file
+from app.trainings.availability import training_obstacle
+from app.trainings.trainer_notices import TrainerNotice, announce
+from app.trainings.training_folder import TrainingFolder, TrainingRunsError
+from app.trainings.training_record import CANCELLED, TrainingRecord
+from offline.trainings.handover import Handover
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0  # between two looks for a request
+RETRY_SECONDS = 10.0  # between two looks whether trainings can be started
+END_SECONDS = 4.0  # for a training to end when the process that started it ends
+NICENESS = 10  # requests come first
+PROGRAM = (sys.executable, "-m", "offline.cli")
+
+
+class Occasion(Protocol):
+    """Decides when to train without a request."""
+
+    def notice(self) -> TrainerNotice: ...
+
+    def due(self) -> TrainingRecord | None:
+        """Return the training that is to start now; None: none is."""
+
+    def ended(self, record: TrainingRecord) -> None:
+        """Learn how a training ended, requested ones included."""
+
+    def skipped(self, error: TrainingRunsError) -> None:
+        """Learn that a training that was due did not start, because another one runs."""
+
+
+@dataclass(slots=True, eq=False)
+class TrainingStarter:
+    """Starts trainings until it is ended."""
+
+    settings: Settings
+    arguments: Sequence[str]  # of ``recfunnel``, for each training
+    occasion: Occasion
+    program: Sequence[str] = PROGRAM
+    poll: float = POLL_SECONDS
+    ending: threading.Event = field(default_factory=threading.Event)
+    _last_error: str = field(default="", init=False)
+    _has_terminated: bool = field(default=False, init=False)  # the training, because this ends
+
+    @property
+    def folder(self) -> TrainingFolder:
+        return TrainingFolder(self.settings.trainings_folder)
+
+    def run(self) -> None:
+        """Start what is requested or due until ``ending`` is set. Failures are logged."""
+        while not self.ending.is_set():
+            try:
+                if obstacle := self._obstacle():
+                    self._warn(f"this process starts no trainings: {obstacle}")
+                    self.ending.wait(RETRY_SECONDS)
+                    continue
+                with announce(self.folder.path, self.occasion.notice()) as change:
+                    self._serve(change)
+            except OSError as error:
+                self._warn(f"trainings cannot be started now: {error}")
+                self.ending.wait(RETRY_SECONDS)
+
+    def _serve(self, change: Callable[[TrainerNotice], None]) -> None:
+        """Start what is requested or due, until the end or until it cannot."""
+        checked = time.monotonic()
+        notice = self.occasion.notice()
+        while not self.ending.wait(self.poll):
+            requested = self.folder.waiting()
+            if requested or time.monotonic() > checked + RETRY_SECONDS:
+                checked = time.monotonic()
+                if self._obstacle():
+                    return
+            if requested:
+                with suppress(TrainingRunsError, FileNotFoundError):  # taken or withdrawn just now
+                    self._train(requested)
+            elif due := self.occasion.due():
+                try:
+                    self._train(due)
+                except TrainingRunsError as error:
+                    self.occasion.skipped(error)
+            if notice != (notice := self.occasion.notice()):
+                change(notice)
+
+    def _obstacle(self) -> str | None:
+        """Return why no training can be started from here; None: it can."""
+        if obstacle := training_obstacle(self.settings):
+            return obstacle
+        return None if self.occasion.notice().data else self._missing_data()
+
+    def _missing_data(self) -> str | None:
+        """Return which data the bundle in service learned from; None: no files."""
+        from app.bundle.bundle import find_current_bundle  # noqa: PLC0415 - slow to import
+        from app.bundle.manifest import BundleError, parse_manifest  # noqa: PLC0415 - slow to import
+
+        try:
+            manifest = parse_manifest(find_current_bundle(self.settings.out))
+        except BundleError:
+            return None
+        if not manifest.needs_data:
+            return None
+        return (
+            f"{manifest.version} learned from the files of {manifest.dataset}: set train_data to "
+            "their folder, or train with --data"
+        )
+
+    def _train(self, record: TrainingRecord) -> None:
+        """Run one training to its end.
+
+        Raises:
+            TrainingRunsError: another one runs.
+            FileNotFoundError: the request was withdrawn.
+            OSError: the record or the log cannot be written.
+        """
+        with self.folder.claim(record) as lock:
+            path = self.folder.log_path(record.training_id)
+            create_private_file(path)
+            flags = [
+                *(["--from-archive"] if record.from_archive else []),
+                *(["--force"] if record.force else []),
+                *("--handover", Handover(record.training_id, lock).argument()),
+            ]
+            log.info("the training %s begins; its log is %s", record.training_id, path)
+            with path.open("ab") as output:
+                process = subprocess.Popen(  # noqa: S603 - the command is ours
+                    [*self.program, *self.arguments, *flags],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(lock,),
+                )
+            with suppress(OSError):  # it has ended, or the system does not allow it
+                os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            try:
+                self._await(process)
+            finally:  # this process may be ending
+                ended = self._result(record, process.returncode)
+        self.occasion.ended(ended)
+
+    def _await(self, process: "subprocess.Popen[bytes]") -> None:
+        """Wait until the process ends; end it if this process is to end."""
+        try:
+            while process.poll() is None:
+                if self.ending.wait(0.1):
+                    return
+        finally:
+            if process.poll() is None:
+                self._has_terminated = True
+                process.terminate()
+                try:
+                    process.wait(END_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+    def _result(self, record: TrainingRecord, status: int) -> TrainingRecord:
+        """Return the final record. A process that was killed has written none."""
+        written = self.folder.read(record.training_id) or record
+        if written.has_ended:
+            return written
+        if self._has_terminated or self.folder.is_cancelled(record.training_id):
+            reason = "the process that started it ended" if self._has_terminated else CANCELLED
+            ended = written.ended("cancelled", time.time(), reason)
+            self.folder.write(ended)
+            return ended
+        lines = self.folder.log_lines(record.training_id)
+        if status < 0:
+            reason = f"the process was killed by {signal.Signals(-status).name}"
+            reason += ", as a system without memory does" if -status == signal.SIGKILL else ""
+        else:
+            reason = lines[-1] if lines else f"the process ended with status {status}"
+        ended = written.ended("failed", time.time(), reason)
+        self.folder.write(ended)
+        return ended
+
+    def _warn(self, text: str) -> None:
+        if text != self._last_error:
+            log.warning(text)
+        self._last_error = text
