@@ -170,6 +170,8 @@ class RequestOptions:
     explore: bool = True  # False: no exploration slot
     candidate_share: float = 1.0  # the share of the candidates to work on; below 1 under load
     offset: int = 0  # items on earlier pages of the same list
+    boosts: tuple[str, ...] = ()  # expressions, see app.expressions.boost
+    pins: tuple[tuple[int, str], ...] = ()  # position in the list, from 1, and public id
 
     def options(self) -> dict[str, Any]:
         """Return the fields of this class by name, to build another form of the same request."""

@@ -16,10 +16,9 @@ from app.query_builder import disliked_rows
 from app.recall.registry import CHANNELS
 from app.request_log.request_record import RequestedExclusions
 from app.rerank.filters import is_permitted
-from app.rerank.policies import find_policy
 from app.rerank.policy_settings import PolicySettings
 from app.rerank.seen import seen_rules
-from app.rerank.slate_builder import COMPLETION, SlateBuilder
+from app.rerank.slate_builder import COMPLETION, SlateBuilder, policy_of_draft
 from app.rerank.slate_draft import SlateDraft
 from app.stages import Reranker
 
@@ -33,9 +32,9 @@ def explain_rerank_loss(reranker: Reranker, run: FunnelRun, row: int) -> tuple[s
     for (_, before), (name, after) in itertools.pairwise(drafts):
         if row in _listed_rows(before) and row not in _listed_rows(after):
             added = [other for other in _listed_rows(after) if other not in _listed_rows(before)]
-            policy = COMPLETION if name == COMPLETION.name else find_policy(name)
             facts = {"policy": name, "lost_to_row": added[0] if added else None}
-            return f"it was in the list, and lost its position to {policy.winner}", facts
+            winner = policy_of_draft(name).winner
+            return f"it was in the list, and lost its position to {winner}", facts
     return _compare_with_last(reranker, run, drafts, row)
 
 

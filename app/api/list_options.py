@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from app.api.errors import Fault, RefusalError
 from app.api.item_fields import field_faults
-from app.api.schemas import SelectionOptions
+from app.api.pins import pin_faults
+from app.api.schemas import ListOptions, SelectionOptions
 from app.catalogue.attributes import column_kinds
+from app.catalogue.catalogue import Catalogue
+from app.expressions.boost import parse_boost
 from app.expressions.item_filter import FilterError, parse_filter
 from app.service.deployment import Deployment
 from app.service.service import Service
@@ -41,3 +44,16 @@ def _option_faults(
             parse_filter(options.filter, column_kinds(columns))
         except FilterError as error:
             yield Fault(str(error), "filter")
+    if isinstance(options, ListOptions) and (options.boost or options.pin):
+        catalogue = deployment.live_items.catalogue
+        yield from _boost_faults(options.boost, catalogue)
+        for fault in pin_faults(options.pin, catalogue, service.settings.k_max):
+            yield Fault(fault, "pin")
+
+
+def _boost_faults(boosts: Sequence[str], catalogue: Catalogue) -> Iterator[Fault]:
+    for boost in boosts:
+        try:
+            parse_boost(boost, column_kinds(catalogue.attributes))
+        except FilterError as error:
+            yield Fault(str(error), "boost")

@@ -32,6 +32,7 @@ from app.api.item_fields import add_fields
 from app.api.list_options import require_valid_options
 from app.api.middleware import RoutePath
 from app.api.paging import PageTokenError, decode_page_token
+from app.api.pins import read_pins
 from app.api.response import AnswerBody, render_answer
 from app.api.routes import iterate_routes
 from app.api.schemas import (
@@ -228,6 +229,8 @@ def build_record(
         explore=options.explore,
         candidate_share=candidate_share,
         exclude=tuple(options.exclude),
+        boosts=tuple(options.boost),
+        pins=read_pins(options.pin),
     )
 
 

@@ -18,7 +18,10 @@ from app.api.explanations import (
 )
 from app.api.filter_notes import filter_notes
 from app.api.paging import encode_page_token
+from app.api.pins import pin_notes
+from app.catalogue.attributes import column_kinds
 from app.contracts import SLOTS, Candidates, Rows, UnfilledMinimum
+from app.expressions.boost import parse_boost
 from app.kernels.recall import best_lists
 from app.recall.contributions import Contributions
 from app.recall.registry import CHANNEL_SPECS, CHANNELS, PERSONAL_CHANNELS
@@ -106,8 +109,9 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
         notes = filter_notes(deployment.live_items.catalogue, record.filter)
         if notes:
             body["notes"] = notes
-    if run.slate.unfilled:
-        body.setdefault("notes", []).extend(map(describe_unfilled, run.slate.unfilled))
+    notes = [*map(describe_unfilled, run.slate.unfilled), *_wish_notes(answer)]
+    if notes:
+        body.setdefault("notes", []).extend(notes)
     if explain:
         for item, explanation in zip(items, explain_items(run), strict=True):
             item["explain"] = explanation
@@ -118,6 +122,17 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
     if answer.explanation:
         body["why"] = answer.explanation
     return body
+
+
+def _wish_notes(answer: Answer) -> list[str]:
+    """Return a sentence for each boost and pin of the request that may not do what it should."""
+    record, catalogue = answer.record, answer.deployment.live_items.catalogue
+    if not record.boosts and not record.pins:
+        return []
+    kinds = column_kinds(catalogue.attributes)
+    conditions = [parse_boost(text, kinds).filter for text in record.boosts]
+    notes = [note for text in conditions for note in filter_notes(catalogue, text)]
+    return notes + pin_notes(record.pins, answer.item_ids, record.offset, record.k)
 
 
 def describe_unfilled(minimum: UnfilledMinimum) -> str:

@@ -17,7 +17,9 @@ from pydantic.config import JsonDict
 
 from app.api.item_fields import ItemFields
 from app.api.paging import MAX_TOKEN_LENGTH
+from app.api.pins import MAX_PIN_LENGTH, MAX_PINS
 from app.catalogue.public_ids import MAX_ID_BYTES, public_id_fault
+from app.expressions.boost import MAX_BOOST_LENGTH, MAX_BOOSTS
 from app.expressions.item_filter import MAX_FILTER_LENGTH
 from app.time_zones import unclear_zone
 from app.timestamps import FIRST_UNIX, MAX_TEXT, parse_number, parse_time
@@ -34,6 +36,11 @@ FILTER_DESCRIPTION = (
     "Over category, provider, flag, item_id, year and the attributes of your items: "
     'category == "Drama" and year >= 1990, or price < 20.'
 )
+BOOST_DESCRIPTION = (
+    'An amount and a filter, such as 0.3 if category == "Drama": it is added to the score of '
+    "candidates by which the last stage chooses; 1 is the distance from the worst to the best."
+)
+PIN_DESCRIPTION = "A position from 1 and an item, such as 1:50. Filters and blocks still hold."
 MAX_EVENT_TIME = 32_503_680_000.0  # unix seconds: the year 3000
 MAX_EVENT_VALUE = 1e12  # stars, seconds or money of one event; sums stay exact enough
 
@@ -155,6 +162,12 @@ class ListOptions(SelectionOptions):
 
     user_id: PublicId | None = None
     explore: bool = Field(default=True, description="Allow the exploration slots.")
+    boost: list[Annotated[str, Field(max_length=MAX_BOOST_LENGTH)]] = Field(
+        default_factory=list, max_length=MAX_BOOSTS, description=BOOST_DESCRIPTION
+    )
+    pin: list[Annotated[str, Field(max_length=MAX_PIN_LENGTH)]] = Field(
+        default_factory=list, max_length=MAX_PINS, description=PIN_DESCRIPTION
+    )
 
 
 class RecommendOptions(ListOptions):

@@ -90,6 +90,7 @@ def from_stored(stored: Mapping[str, Any]) -> dict[str, Any]:
 SCORED_STAGES = ("merged", "coarse", "fine", "chosen")  # whose scores are logged
 SOCIAL_COLUMN = CHANNELS.index("social")
 REQUEST_FIELDS = [field.name for field in fields(RequestRecord)]
+LATER_FIELDS = ("candidates", "boosts", "pins")  # unknown to earlier releases: left out if empty
 ARRAY_NAMES = ("rows", "slots", "propensities", "scores", "ranks", "signals", "features")
 VIEW = view_hash()  # which columns the logged features are
 BYTE_ENCODING = "latin-1"  # maps each byte to one character and back
@@ -160,7 +161,7 @@ class AnswerRecord:
             "request": {
                 name: getattr(self.request, name)
                 for name in REQUEST_FIELDS
-                if name != "candidates" or self.request.candidates  # unknown to earlier releases
+                if name not in LATER_FIELDS or getattr(self.request, name)
             },
             "items": list(self.items),
             "now": run.now,
@@ -189,9 +190,9 @@ class AnswerRecord:
 def request_of(entry: LogEntry) -> RequestRecord:
     """Return the request of an entry."""
     fields = entry.head["request"]
-    lists = {name: tuple(fields.get(name, ())) for name in ("exclude", "candidates")}
-    history = tuple(map(tuple, fields["history"]))
-    return RequestRecord(**(fields | lists | {"history": history}))
+    lists = {name: tuple(fields.get(name, ())) for name in ("exclude", "candidates", "boosts")}
+    pairs = {name: tuple(map(tuple, fields.get(name, ()))) for name in ("history", "pins")}
+    return RequestRecord(**(fields | lists | pairs))
 
 
 def offsets_of(entry: LogEntry) -> StreamOffsets:

@@ -4,6 +4,8 @@ An item that a hard filter forbids is never shown: neither one that is not avail
 the user has blocked. Positions count over all pages of a list.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from app.contracts import PINNED, SPONSORED, Rows
@@ -17,7 +19,7 @@ def pin_items(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     if not pinned:
         return draft
     rows = context.catalogue.ids.rows(list(pinned))
-    return _place(draft, context, rows, list(pinned.values()), PINNED)
+    return place_items(draft, context, rows, list(pinned.values()), PINNED)
 
 
 def place_sponsored(draft: SlateDraft, context: RerankContext) -> SlateDraft:
@@ -32,12 +34,21 @@ def place_sponsored(draft: SlateDraft, context: RerankContext) -> SlateDraft:
     rows = ids.rows(settings.sponsored)
     rows = rows[(rows >= 0) & ~np.isin(rows, ids.rows(list(settings.pinned)))]
     rows = rows[is_permitted(query, rows, context.catalogue.available)]
-    return _place(draft, context, rows[: len(positions)], positions, SPONSORED)
+    return place_items(draft, context, rows[: len(positions)], positions, SPONSORED)
 
 
-def _place(
-    draft: SlateDraft, context: RerankContext, rows: Rows, positions: list[int], slot: int
+def place_items(
+    draft: SlateDraft, context: RerankContext, rows: Rows, positions: Sequence[int], slot: int
 ) -> SlateDraft:
+    """Put the permitted ones of ``rows`` (p,) at their positions, as far as they are on this page.
+
+    Args:
+        draft: the list so far.
+        context: of the request.
+        rows: the items; -1 is none.
+        positions: of each, over all pages; 1 is the first.
+        slot: why they are there, a code of ``app.contracts.SLOTS``.
+    """
     query = context.query
     for row, position in zip(rows.tolist(), positions, strict=False):
         at = position - 1 - query.offset

@@ -26,6 +26,7 @@ from app.recall.popularity import fill_from_catalogue
 from app.rerank.caps import CappedList
 from app.rerank.filters import is_permitted
 from app.rerank.policies import SceneSettings, SlatePolicy, find_policy
+from app.rerank.request_policies import BOOST, PIN
 from app.rerank.slate_draft import NO_POSITION, RerankContext, SlateDraft
 from app.state.counters import PopularityCounters
 
@@ -67,7 +68,7 @@ class SlateBuilder:
             pool = pool.take(shown.take((-pool.scores.take(shown)).argsort(kind="stable")))
         draft = SlateDraft.start(pool, relevance(pool))
         drafts = [("", draft)]
-        for policy in (*map(find_policy, context.order), COMPLETION):
+        for policy in (BOOST, *map(find_policy, context.order), PIN, COMPLETION):
             before, draft = draft, policy.apply(draft, context)
             if draft is not before:
                 drafts.append((policy.name, draft))
@@ -117,6 +118,14 @@ COMPLETION = SlatePolicy(  # acts last in every scene
     "applies caps and minimum exposure, fills gaps and puts every item at its position",
     "the caps, or items that have a position of their own",
 )
+
+
+AROUND = {policy.name: policy for policy in (BOOST, PIN, COMPLETION)}  # the policies of a scene
+
+
+def policy_of_draft(name: str) -> SlatePolicy:
+    """Return the policy after which ``SlateBuilder.build_drafts`` names a draft."""
+    return AROUND.get(name) or find_policy(name)
 
 
 def _has_duplicates(draft: SlateDraft, context: RerankContext) -> bool:

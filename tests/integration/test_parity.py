@@ -198,7 +198,9 @@ async def test_the_job_computes_the_features_in_the_request_log(service, offline
         await apply_to_both(service, offline, event)
     n_requests = 0
     for user in [*SAMPLE[:10], "newcomer", "stranger"]:
-        service.recommend(user, explore=False, k=(3, 10, 30)[n_requests % 3], filter="year > 1965")
+        wishes = {"boost": "0.4 if year > 1980", "pin": "2:i9"} if n_requests % 2 else {}
+        k = (3, 10, 30)[n_requests % 3]
+        service.recommend(user, explore=False, k=k, filter="year > 1965", **wishes)
         n_requests += 1
     with redis.Redis.from_url(redis_url) as link:
         until(lambda: link.xlen(request_log_key(prefix)) == n_requests)

@@ -78,3 +78,10 @@ def test_too_few_too_many_and_wrong_items_are_refused(api, items, field):
 def test_only_unknown_items_make_an_empty_answer(api):
     body = ranked(api, ["nothing", "nobody"], user_id="u3")
     assert (body["items"], body["unknown"]) == ([], ["nothing", "nobody"])
+
+
+def test_a_pin_among_the_candidates_holds_and_another_one_is_named(api):
+    body = ranked(api, ITEMS[:9], user_id="new", k=5, pin=["1:i4", "2:i50"], explore=False)
+    assert ids(body)[0] == "i4"
+    assert "i50" not in ids(body)
+    assert any("'i50' is not at position 2" in note for note in body["notes"])

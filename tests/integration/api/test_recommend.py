@@ -200,6 +200,47 @@ def test_a_list_has_its_exploration_slots_unless_it_is_refused_or_short(api):
     assert slots(k=9) == ["organic"] * 9
 
 
+def test_a_request_may_boost_and_pin_items(api):
+    user, plain = stranger(), {"explore": False, "k": 8}
+    usual = [item["item_id"] for item in api.recommend(user, **plain)["items"]]
+    dramas = api.recommend(user, **plain, boost='5 if category == "drama"', fields="category")
+    assert all("drama" in item["fields"]["category"] for item in dramas["items"])
+    answer = api.recommend(user, **plain, pin=["1:i100", "3:i101"], explain=True)
+    listed = [item["item_id"] for item in answer["items"]]
+    assert (listed[0], listed[2]) == ("i100", "i101")
+    assert [listed[1], *listed[3:]] == [item for item in usual if item not in {"i100", "i101"}][:6]
+    assert {"policy": "pin", "changed": 8} in answer["policies"]
+    assert "notes" not in answer
+
+
+def test_a_pin_that_is_not_shown_and_a_boost_of_nothing_are_named(api):
+    seen = sorted(seen_by("u3"))[0]
+    answer = api.recommend("u3", pin=f"1:{seen}", boost='1 if category == "dramma"')
+    assert seen not in [item["item_id"] for item in answer["items"]]
+    boosted, pinned = answer["notes"]
+    assert 'did you mean "drama"' in boosted
+    assert f"'{seen}' is not at position 1" in pinned
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "reason"),
+    [
+        ({"boost": "drama"}, "boost", "write an amount, if, and a filter"),
+        ({"boost": "1 if colour == 3"}, "boost", "colour"),
+        ({"pin": "i100"}, "pin", "such as 1:50"),
+        ({"pin": "0:i100"}, "pin", "such as 1:50"),
+        ({"pin": "1:"}, "pin", "such as 1:50"),
+        ({"pin": "1:no such"}, "pin", "there is no item 'no such'"),
+        ({"pin": "9999:i100"}, "pin", "the last one is"),
+        ({"pin": ["1:i100", "1:i101"]}, "pin", "repeats a position"),
+        ({"pin": ["1:i100", "2:i100"]}, "pin", "repeats a position"),
+    ],
+)
+def test_a_wrong_boost_or_pin_is_refused_with_the_reason(api, options, field, reason):
+    answer = api.client.get("/recommend", params={"user_id": "u1", **options})
+    assert reason in is_refused(answer, 422, field)
+
+
 def post(api, body):
     return api.client.post("/recommend", json=body)
 
@@ -302,9 +343,7 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_shape(api):
 
 def test_the_documentation_names_the_parameters_and_errors(api):
     described = api.client.get("/openapi.json").json()["paths"]["/recommend"]
-    names = (
-        "user_id k scene exclude explain contributions preview explore fields filter page_token why"
-    )
+    names = "user_id k scene exclude explain contributions preview explore fields filter boost pin page_token why"
     assert {parameter["name"] for parameter in described["get"]["parameters"]} == set(names.split())
     assert {"200", "422", "503"} <= set(described["post"]["responses"])
     assert api.client.get("/docs").status_code == 200

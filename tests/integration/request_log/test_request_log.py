@@ -95,6 +95,17 @@ def test_a_history_in_the_request_is_logged_as_it_was_sent(api):
     assert request.history[0][3] == request.history[1][3] + 1
 
 
+def test_boosts_and_pins_are_logged_as_they_were_sent(api):
+    wishes = {"boost": ["1 if year > 1990"], "pin": ["2:i9", "1:i8"]}
+    answer = api.recommend(stranger(), **wishes)
+    request = request_of(LogEntry.unpack(logged(api, answer["request_id"])[b"e"]))
+    assert request.boosts == ("1 if year > 1990",)
+    assert request.pins == ((2, "i9"), (1, "i8"))
+    plain = api.recommend(stranger())
+    entry = LogEntry.unpack(logged(api, plain["request_id"])[b"e"])
+    assert not {"boosts", "pins"} & set(entry.head["request"])  # earlier releases can read it
+
+
 def test_a_queued_answer_holds_no_array_as_long_as_the_catalogue(api):
     service, seen = api.service, []
     effects = service.after_answer
