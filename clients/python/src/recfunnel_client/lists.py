@@ -29,6 +29,8 @@ def recommend(
     fields: Sequence[str] | None = None,
     exclude: Sequence[Id] | None = None,
     explore: bool | None = None,
+    boost: Sequence[str] | None = None,
+    pin: Sequence[str] | None = None,
     history: Sequence[InlineEvent] | None = None,
     explain: bool | None = None,
     contributions: bool | None = None,
@@ -51,6 +53,8 @@ def recommend(
         fields=listed(fields),
         exclude=texts(exclude),
         explore=explore,
+        boost=listed(boost),
+        pin=listed(pin),
         explain=explain,
         contributions=contributions,
         preview=preview,
@@ -73,6 +77,8 @@ def rank(
     fields: Sequence[str] | None = None,
     exclude: Sequence[Id] | None = None,
     explore: bool | None = None,
+    boost: Sequence[str] | None = None,
+    pin: Sequence[str] | None = None,
     history: Sequence[InlineEvent] | None = None,
     explain: bool | None = None,
 ) -> Call[RankAnswer]:
@@ -86,6 +92,8 @@ def rank(
         fields=listed(fields),
         exclude=texts(exclude),
         explore=explore,
+        boost=listed(boost),
+        pin=listed(pin),
         history=listed(history),
         explain=explain,
     )
@@ -166,9 +174,13 @@ def explain(
     filter: str | None = None,
     exclude: Sequence[Id] | None = None,
     explore: bool | None = None,
+    boost: Sequence[str] | None = None,
+    pin: Sequence[str] | None = None,
 ) -> Call[ItemExplanation]:
     """Return where an item drops out of the list that a user would get now, and why."""
-    params = _list_params(k, scene, filter, None, exclude) | without_absent(explore=explore)
+    params = _list_params(k, scene, filter, None, exclude) | without_absent(
+        explore=explore, boost=listed(boost), pin=listed(pin)
+    )
     params |= {"user_id": str(user_id), "item_id": str(item_id)}
     return Call("GET", "/explain", ItemExplanation, params)
 
