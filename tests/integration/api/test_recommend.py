@@ -344,7 +344,10 @@ def test_unknown_paths_and_methods_are_refused_in_the_same_shape(api):
 
 def test_the_documentation_names_the_parameters_and_errors(api):
     described = api.client.get("/openapi.json").json()["paths"]["/recommend"]
-    names = "user_id k scene exclude explain contributions preview explore fields filter boost pin page_token why"
+    names = (
+        "user_id k scene exclude explain contributions preview explore fields filter boost pin "
+        "page_token why"
+    )
     assert {parameter["name"] for parameter in described["get"]["parameters"]} == set(names.split())
     assert {"200", "422", "503"} <= set(described["post"]["responses"])
     assert api.client.get("/docs").status_code == 200
