@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from dataclasses import fields as fields_of
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ MAX_LOG_ENTRIES = 10_000  # changes in the stream, about; a worker that missed m
 READ_TIMEOUT = 10.0  # seconds for one read, the block or the whole hash included
 MAX_PAUSE = 1.0  # seconds between two attempts while the server fails
 STREAM_START = b"0-0"
+RECORD_FIELDS = frozenset(each.name for each in fields_of(ItemRecord))
 MAX_TRIES = 10  # attempts to write a change while others change the same item
 # KEYS: the items, their stream. ARGV: the item's id, its expected record ("": none), its new one,
 # and the number of entries that the stream keeps.
@@ -283,11 +285,16 @@ class ItemStore:
 
 
 def decode_item(text: bytes) -> ItemRecord | None:
-    """Read a stored record; return None for a damaged one."""
+    """Read a stored record; return None for a damaged one.
+
+    Fields that this version does not have are left out: during an upgrade, workers of two versions
+    share a store.
+    """
     try:
-        fields: dict[str, Any] = orjson.loads(text)
+        stored: dict[str, Any] = orjson.loads(text)
+        fields = {name: value for name, value in stored.items() if name in RECORD_FIELDS}
         for name in ("categories", "flags"):
             fields[name] = fields[name] if fields[name] is None else tuple(fields[name])
         return ItemRecord(**fields)
-    except (orjson.JSONDecodeError, TypeError, KeyError):
+    except (orjson.JSONDecodeError, TypeError, KeyError, AttributeError):
         return None

@@ -10,6 +10,7 @@ from app.bundle.activation import rollback
 from app.bundle.manifest import BundleError, Manifest, parse_manifest
 from app.bundle.pointer import current_version
 from app.bundle.stored_bundles import StoredBundle, list_bundles
+from app.features.views import view_hash
 
 UNKNOWN = "-"
 
@@ -25,11 +26,9 @@ def print_bundles(out: Path) -> None:
         raise BundleError(f"there is no bundle in {out}: run `recfunnel train --out {out}` first")
     table = Table(title=f"Bundles in {out}")
     for name in ("version", "made (UTC)", "data", "NDCG@10", "gate", ""):
-        table.add_column(name, overflow="fold", no_wrap=name == "version")
+        table.add_column(name, overflow="fold", no_wrap=name in {"version", ""})
     for bundle in bundles:
-        table.add_row(
-            bundle.version, *_row(bundle), "in service" if bundle.version == current else ""
-        )
+        table.add_row(bundle.version, *_row(bundle), _state(bundle, current))
     console = Console()
     console.print(table)
     for bundle in bundles:
@@ -69,6 +68,13 @@ def _row(bundle: StoredBundle) -> tuple[str, str, str, str]:
         headline(manifest),
         manifest.gate.verdict if manifest.gate else UNKNOWN,
     )
+
+
+def _state(bundle: StoredBundle, current: str | None) -> str:
+    """Return whether ``current`` names the bundle, and whether this version can serve it."""
+    is_foreign = bundle.manifest is not None and bundle.manifest.view != view_hash()
+    notes = ("in service" if bundle.version == current else "", "train again" if is_foreign else "")
+    return ", ".join(filter(None, notes))
 
 
 def headline(manifest: Manifest) -> str:

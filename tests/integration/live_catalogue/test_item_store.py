@@ -3,9 +3,10 @@
 import asyncio
 import os
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from uuid import uuid4
 
+import orjson
 import pytest
 
 from app.live_catalogue.deleted_items import (
@@ -172,6 +173,11 @@ async def test_a_new_worker_knows_from_the_file_that_the_store_is_out_of_date(
         assert put_again.change == 3
     async with following(ItemStore(store, prefix)) as (third,):
         assert third.items == {"i1": ITEM}
+
+
+def test_a_record_of_a_later_version_is_read_without_its_new_fields():
+    later = asdict(DELETED) | {"colour": "red"}
+    assert decode_item(orjson.dumps(later)) == DELETED
 
 
 async def test_a_damaged_change_is_logged_and_left_out(store, prefix, caplog):

@@ -16,7 +16,7 @@ from app.bundle.stored_bundles import HISTORY, list_bundles, service_history
 from offline import cli
 from offline.publish.versions import DRAFT_PREFIX, draft_folder, is_locked, remove_old_bundles
 from offline.publish.writer import write_bundle
-from tests.bundles import build_training_result
+from tests.bundles import build_training_result, edit_manifest
 from tests.conftest import ROOT, clean_environment
 from tests.fakes import small_models
 
@@ -270,3 +270,9 @@ def test_killed_while_removing_it_leaves_a_draft_and_no_half_bundle(make, tmp_pa
     remove_old_bundles(tmp_path, 1, b.name)
     assert not list((tmp_path / "bundles").glob(f"{DRAFT_PREFIX}*"))
     assert not a.exists()
+
+
+def test_a_bundle_for_other_features_is_marked_in_the_list(make, tmp_path):
+    edit_manifest(make(), view="of another version")
+    _, output = typed("bundles", "--out", tmp_path)
+    assert "train again" in output
