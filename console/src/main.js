@@ -39,7 +39,8 @@ function KeyForm({ error, onKey }) {
 }
 
 function KeyStatus({ overview, onKey }) {
-  if (!overview?.key) return html`<p class="key muted">no keys: this machine only</p>`;
+  if (!overview) return null;
+  if (!overview.key) return html`<p class="key muted">no keys: this machine only</p>`;
   const forget = () => {
     storeKey("");
     onKey();

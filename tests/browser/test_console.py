@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from app.trainings.trainer_notices import TrainerNotice, announce
 from tests.browser.conftest import KEYS, SCRIPT, STORED_KEY, follow
 from tests.serving import hosted, leisurely, until
 
@@ -150,6 +151,23 @@ def test_arriving_events_are_shown_and_what_was_refused(guarded, open_page):
     assert guarded.client.post("/events", json=event, headers=headers).is_success
     page.get_by_role("button", name="Look again").click()
     newest.get_by_text("u77").wait_for()
+
+
+def test_a_training_is_started_watched_and_cancelled(guarded, open_page):
+    folder = guarded.service.settings.trainings_folder
+    page = open_page(guarded, "data")
+    assert "does not know their folder" in text_of(page)
+    assert not page.get_by_role("button", name="Train now").count()
+    with announce(folder, TrainerNotice(data="files", schedule="every 24h", next=2e9)):
+        page.reload()
+        page.get_by_role("button", name="Train now").click()
+        row = page.get_by_role("row", name=re.compile("waiting"))
+        assert "admin" in row.inner_text()
+        assert page.get_by_role("button", name="Train now").is_disabled()
+        row.get_by_role("button", name=re.compile("^Log of")).click()
+        page.get_by_text("Its log is empty.").wait_for()
+        row.get_by_role("button", name=re.compile("^Cancel")).click()
+        page.get_by_role("row", name=re.compile("cancelled")).wait_for()
 
 
 def test_texts_of_others_are_shown_and_never_run(guarded, open_page):

@@ -1,10 +1,11 @@
-// What arrives: events by type and outcome, refused requests, and the newest events themselves.
+// What arrives: events by type and outcome, refused requests, the newest events; and the trainings.
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api.js";
-import { age, count, moment, number, percent, text } from "../format.js";
+import { count, moment, number, percent, text } from "../format.js";
 import { html } from "../html.js";
 import { Badge, Bar, Empty, Loaded, Table, useLoad } from "../parts.js";
 import { link } from "../route.js";
+import { Trainings } from "./trainings.js";
 
 const EVERY = 5000; // milliseconds between two looks at the newest events
 const OUTCOMES = {
@@ -20,6 +21,7 @@ const OUTCOMES = {
 };
 const BAD = ["invalid", "type", "future", "lost"];
 const MAY_READ_EVENTS = "write";
+const MAY_TRAIN = "admin";
 
 function Events({ total }) {
   const sum = total.events.reduce((all, row) => all + row.n, 0);
@@ -49,7 +51,7 @@ function Events({ total }) {
 
 function Newest() {
   const [isLive, setLive] = useState(false);
-  const newest = useLoad(() => get("/events", { limit: 50 }), []);
+  const newest = useLoad(() => get("/events", { limit: 25 }), []);
   useEffect(() => {
     if (!isLive) return undefined;
     const timer = setInterval(newest.reload, EVERY);
@@ -80,37 +82,18 @@ function Newest() {
   `;
 }
 
-function Trainings() {
-  const trainings = useLoad(() => get("/trainings", {}, { accept: [404] }), []);
-  return html`<${Loaded} of=${trainings} what="trainings">
-    ${(data) =>
-      Array.isArray(data.trainings) &&
-      html`<h2>Trainings</h2>
-        <${Table}
-          caption="Trainings, newest first"
-          hideCaption
-          empty="None yet."
-          rows=${data.trainings}
-          columns=${[
-            ["started", (row) => moment(row.started)],
-            ["state", (row) => html`<${Badge} kind=${row.state === "failed" ? "bad" : ""}>${text(row.state)}<//>`],
-            ["phase", (row) => text(row.phase)],
-            ["took", (row) => (row.seconds ? age(0, row.seconds) : "–")],
-            ["bundle", (row) => text(row.bundle)],
-          ]}
-        />`}
-  <//>`;
-}
-
 export function Data({ overview }) {
   const activity = useLoad(() => get("/activity", { hours: 24 }), []);
   return html`
     <h2>Events</h2>
     <${Loaded} of=${activity} what="events">${({ total }) => html`<${Events} total=${total} />`}<//>
+    <h2>Trainings</h2>
+    ${overview.roles.includes(MAY_TRAIN)
+      ? html`<${Trainings} />`
+      : html`<${Empty}>Trainings need a key with the role ${MAY_TRAIN}.<//>`}
     <h2>The newest events</h2>
     ${overview.roles.includes(MAY_READ_EVENTS)
       ? html`<${Newest} />`
       : html`<${Empty}>Events of users need a key with the role ${MAY_READ_EVENTS}.<//>`}
-    <${Trainings} />
   `;
 }

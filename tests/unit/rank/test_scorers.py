@@ -15,6 +15,7 @@ from app.rank.pointwise_listwise import (
     MAX_LISTWISE_SHARE,
     PointwiseListwiseBlend,
 )
+from app.rank.scorer import MatrixScorer, compute_contributions
 from tests.fakes import pool, query
 
 RANDOM = np.random.default_rng(0)
@@ -46,6 +47,20 @@ def test_a_missing_value_counts_as_the_mean():
     gaps = np.diff(expected[np.argsort(scores)])
     assert np.all(gaps >= -1e-5)
     assert np.isfinite(scores).all()
+
+
+def test_the_parts_of_a_score_add_up_to_it_and_a_missing_value_has_none():
+    holes = np.where(RANDOM.random(FEATURES.shape) < 0.3, np.float32(np.nan), FEATURES)
+    parts = compute_contributions(MatrixScorer(coarse()), holes)
+    assert parts is not None
+    assert parts.shape == (len(holes), holes.shape[1] + 1)
+    assert parts.sum(axis=1) == pytest.approx(coarse().score(holes), abs=1e-4)
+    assert (parts[:, :-1][np.isnan(holes)] == 0).all()
+
+
+def test_a_blend_of_standardised_scores_has_no_parts():
+    blend = ObjectiveBlend({"a": MatrixScorer(coarse())}, {"a": 1.0})
+    assert compute_contributions(blend, FEATURES) is None
 
 
 def test_a_row_scores_the_same_to_the_bit_in_every_pool():
