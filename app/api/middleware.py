@@ -23,6 +23,9 @@ class RoutePath(NamedTuple):
 
 
 SMALL_BODY = 16_384  # bytes; a larger body of events is an import
+IMPORT_PATHS = frozenset(
+    {"/events", "/items", "/users", "/api/items", "/api/users", "/api/feedback"}
+)
 FUNNEL_ROUTES = {path: RoutePath(path) for path in ("/recommend", "/rank", "/explain")}
 OVERLOAD = "the service is overloaded; try again later"
 OVERLOADED = error_response(503, OVERLOAD, retry_after=1)
@@ -146,9 +149,10 @@ class _Flight:
 
 def is_import(scope: Scope) -> bool:
     """Return whether a request writes many events, items or users, or one item of many."""
-    if scope["method"] in {"PUT", "PATCH"}:
-        return str(scope["path"]).startswith("/items/")
-    if scope["method"] != "POST" or scope["path"] not in {"/events", "/items", "/users"}:
+    method, path = scope["method"], scope["path"]
+    if method in {"PUT", "PATCH"} and path.startswith(("/items/", "/api/item/")):
+        return True
+    if method not in {"POST", "PUT"} or path not in IMPORT_PATHS:
         return False
     sizes = [value for name, value in scope["headers"] if name == b"content-length"]
     return not sizes or not sizes[0].isdigit() or int(sizes[0]) > SMALL_BODY

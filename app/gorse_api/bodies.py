@@ -4,6 +4,7 @@ A body may hold thousands of rows with vectors among the labels, so no row becom
 Unknown fields are ignored. An absent field, and null, is the empty value of its type.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from app.gorse_api.times import read_time
 from app.state.gorse_feedback import FeedbackRow
 
 MAX_ROWS = 10_000  # of one body
+SLICE = 50  # rows that are read at a time; other requests compute in between
 MAX_COMMENT = 100_000  # characters
 JSON_TYPES = ("application/json", "*/*")
 
@@ -110,12 +112,14 @@ def read_feedback(row: Mapping[str, Any]) -> FeedbackRow:
     return FeedbackRow(kind, user, item, float(value or 0.0), at, at, comment)
 
 
-def read_feedback_rows(rows: Sequence[Mapping[str, Any]]) -> list[FeedbackRow]:
+async def read_feedback_rows(rows: Sequence[Mapping[str, Any]]) -> list[FeedbackRow]:
     """Return rows of feedback; of rows with the same type, user and item, the first counts."""
     first: dict[tuple[str, str, str], FeedbackRow] = {}
     for n, row in enumerate(rows):
         with naming_row(n, len(rows)):
             feedback = read_feedback(row)
+        if n % SLICE == 0:
+            await asyncio.sleep(0)  # lists go first
         first.setdefault(feedback.key, feedback)
     return list(first.values())
 

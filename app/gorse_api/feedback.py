@@ -13,7 +13,7 @@ from app.api.endpoint import await_store, json_response, require_deployment, ser
 from app.api.errors import RefusalError
 from app.api.items import items_access
 from app.api.schemas import PathId, UserPathId
-from app.gorse_api.bodies import read_feedback_rows, read_rows
+from app.gorse_api.bodies import MAX_ROWS, read_feedback_rows, read_rows
 from app.gorse_api.feedback_events import store_feedback_events, withdraw_feedback_events
 from app.gorse_api.items import add_missing_items
 from app.gorse_api.queries import (
@@ -35,6 +35,7 @@ from app.gorse_api.times import render_time
 from app.gorse_api.users import NEW_USER
 from app.state.gorse_feedback import (
     FeedbackRow,
+    count_feedback,
     delete_feedback,
     list_feedback,
     read_feedback,
@@ -74,7 +75,7 @@ async def gorse_replace_feedback(http: Request) -> Response:
 
 async def _store(http: Request, how: Literal["add", "put"]) -> Response:
     sent = await read_rows(http)
-    rows = read_feedback_rows(sent)
+    rows = await read_feedback_rows(sent)
     service, deployment = items_access(http)
     await add_missing_items(service, deployment, [row.item for row in rows])
     # Events first: they are recognised when the rows are sent again, and a value would grow twice.
@@ -205,6 +206,7 @@ async def gorse_user_feedback_of_type(
 async def _of_user(http: Request, user: str, kind: str = "") -> Response:
     service = service_of(http)
     prefix = service.settings.key_prefix
+    _require_few(await await_store(count_feedback(service.writer, prefix, user=user)), user)
     rows = await await_store(read_user_feedback(service.writer, prefix, user, kind))
     return json_response(render_rows(rows))
 
@@ -234,8 +236,19 @@ async def gorse_item_feedback_of_type(
 async def _of_item(http: Request, item: str, kind: str = "") -> Response:
     service = service_of(http)
     prefix = service.settings.key_prefix
+    _require_few(await await_store(count_feedback(service.writer, prefix, item=item)), item)
     rows = await await_store(read_item_feedback(service.writer, prefix, item, kind))
     return json_response(render_rows(rows))
+
+
+def _require_few(n: int, name: str) -> None:
+    """Refuse to return more rows at once than a worker can without holding up lists."""
+    if n > MAX_ROWS:
+        raise RefusalError(
+            400,
+            f"{name} has {n:,} rows of feedback, more than {MAX_ROWS:,}: read /api/feedback page "
+            "by page",
+        )
 
 
 def render_rows(rows: Sequence[FeedbackRow]) -> list[dict[str, Any]]:

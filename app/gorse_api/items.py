@@ -25,7 +25,7 @@ from app.api.items import (
 from app.api.schemas import PathId
 from app.catalogue.item_search import ItemSearch
 from app.contracts import NO_ROWS, Rows
-from app.gorse_api.bodies import naming_row, read_id, read_object, read_rows
+from app.gorse_api.bodies import SLICE, naming_row, read_id, read_object, read_rows
 from app.gorse_api.item_records import (
     NEW_ITEM,
     body_of,
@@ -207,7 +207,7 @@ async def _store_rows(
             name, record = read_id(row, "ItemId"), read_item(row)
             body = body_of(record, record, deployment.live_items.base)
             updates[name], records[name] = update_of(deployment, name, body), record
-        if n % 50 == 0:
+        if n % SLICE == 0:
             await asyncio.sleep(0)  # lists go first
     if not records:
         return

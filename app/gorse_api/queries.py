@@ -14,7 +14,7 @@ from app.api.errors import RefusalError
 from app.state.gorse_feedback import FeedbackKey
 
 DEFAULT_N = 10
-MAX_PAGE = 10_000  # rows of one answer; a cursor leads to the rest
+MAX_PAGE = 1_000  # rows of one answer; a cursor leads to the rest
 MAX_LIST = 500  # items of one list
 MAX_CURSOR = 3_000  # characters
 

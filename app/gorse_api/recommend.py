@@ -23,6 +23,7 @@ from app.api.list_options import HOME, require_valid_options
 from app.api.middleware import OVERLOAD
 from app.api.recommend import AnswerResponse, candidate_share, with_times
 from app.api.schemas import InlineEvent, PathId, SelectionOptions, UserPathId
+from app.catalogue.public_ids import public_id_fault
 from app.contracts import StageError
 from app.deadline import OverloadError
 from app.gorse_api.bodies import read_feedback_rows, read_rows
@@ -33,7 +34,7 @@ from app.request_log.request_record import RequestRecord, SentEvent
 from app.service.answering import Answer
 from app.service.deployment import Deployment
 from app.service.service import Service
-from app.state.gorse_feedback import FeedbackRow, read_user_feedback, write_feedback
+from app.state.gorse_feedback import FeedbackRow, read_due_items, write_feedback
 
 router = APIRouter(prefix="/api", tags=["gorse"])
 SCORED_VERSION = "2"  # of the header ``X-API-Version``: items with scores
@@ -140,7 +141,7 @@ async def gorse_session_recommend_category(http: Request, category: PathId) -> R
 
 
 async def _recommend_session(http: Request, category: str | None) -> Response:
-    rows = read_feedback_rows(await read_rows(http))
+    rows = await read_feedback_rows(await read_rows(http))
     if len(rows) > MAX_SESSION:
         raise RefusalError(413, f"the session has {len(rows)} rows: send at most {MAX_SESSION}")
     service = service_of(http)
@@ -188,13 +189,12 @@ async def _read_items(service: Service, user: str) -> tuple[str, ...]:
 
     Without the store there are none: the list then lacks the user's live history too.
     """
+    excludes, now = service.settings.feedback_types.excludes, round(time.time() * MICROSECONDS)
+    prefix = service.settings.key_prefix
     try:
-        rows = await read_user_feedback(service.store, service.settings.key_prefix, user)
+        return await read_due_items(service.store, prefix, user, now, excludes)
     except StageError:
         return ()
-    types, now = service.settings.feedback_types, time.time() * MICROSECONDS
-    read = (row.item for row in rows if row.at <= now and types.excludes(row.kind, row.value))
-    return tuple(dict.fromkeys(read))
 
 
 async def _answer(
@@ -273,6 +273,9 @@ def _read_write_back(http: Request) -> tuple[str, float]:
     """
     kind = http.query_params.get("write-back-type", "")
     delay = http.query_params.get("write-back-delay", "")
+    fault = public_id_fault(kind) if kind else None
+    if fault:
+        raise RefusalError(400, f"write-back-type {fault}")
     seconds = read_duration(delay, "write-back-delay") if delay else 0.0
     key = http.scope.get("caller", Caller()).key
     if kind and key is not None and not key.allows("write"):

@@ -3,6 +3,7 @@
 Labels that are single values become the attributes of the user, so that segments depend on them.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from app.api.errors import RefusalError
 from app.api.schemas import UserPathId
 from app.api.user_search import is_erased
 from app.api.users import to_text
-from app.gorse_api.bodies import naming_row, read_id, read_object, read_rows, read_text
+from app.gorse_api.bodies import SLICE, naming_row, read_id, read_object, read_rows, read_text
 from app.gorse_api.queries import affected, encode_cursor, read_cursor, read_page_size
 from app.gorse_api.schemas import GorseUser, RowsAffected, UsersPage, describe_body, page_query
 from app.service.deployment import Deployment
@@ -115,6 +116,8 @@ async def store_users(service: Service, rows: Sequence[Mapping[str, Any]]) -> No
         with naming_row(n, len(rows)):
             record = {"Labels": row.get("Labels"), "Comment": read_text(row, "Comment")}
             records[read_id(row, "UserId")] = record
+        if n % SLICE == 0:
+            await asyncio.sleep(0)  # lists go first
     attributes = {user: attributes_of(record["Labels"]) for user, record in records.items()}
     prefix = service.settings.key_prefix
     await await_store(write_attributes_of_many(service.writer, prefix, attributes))

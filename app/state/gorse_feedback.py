@@ -5,7 +5,7 @@ are indexes: the users of each type, the users of each item, and the types. An i
 user whose last row is gone, and never lacks one; ``withdraw_user`` removes a user from all of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -139,6 +139,35 @@ async def read_user_feedback(
     reply = await store.command("HGETALL", feedback_key(prefix, user))
     rows = _decode_all(user, reply)
     return sorted((row for row in rows if kind in {"", row.kind}), key=lambda row: row.key)
+
+
+async def read_due_items(
+    store: Store, prefix: str, user: str, now: int, excludes: Callable[[str, float], bool]
+) -> tuple[str, ...]:
+    """Return the items of a user's rows that exclude them by now, once each.
+
+    Args:
+        store: to read from.
+        prefix: of all keys.
+        user: whose rows.
+        now: microseconds since 1970.
+        excludes: whether a row of this type and value excludes its item.
+    """
+    reply = await store.command("HGETALL", feedback_key(prefix, user))
+    items: dict[str, None] = {}
+    for name, row in zip(reply[::2], reply[1::2], strict=True):
+        kind, item = name.decode().split(SEPARATOR, 1)
+        value, at, _ = row.split(b"\0", 2)
+        if int(at) <= now and excludes(kind, float(value)):
+            items[item] = None
+    return tuple(items)
+
+
+async def count_feedback(store: Store, prefix: str, *, user: str = "", item: str = "") -> int:
+    """Return how many rows a user has, or how many users have rows about an item."""
+    if user:
+        return int(await store.command("HLEN", feedback_key(prefix, user)))
+    return int(await store.command("SCARD", item_raters_start(prefix) + item))
 
 
 async def read_item_feedback(

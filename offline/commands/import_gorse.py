@@ -39,7 +39,6 @@ NOUNS: Mapping[RowKind, str] = {
 }
 RESPONSE_SECONDS = 60.0
 MAX_NAMED = 20  # refused rows that are printed; the file has all
-REFUSED_SUFFIX = ".refused.jsonl"  # after the name of the progress file, without its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,11 @@ def import_gorse(options: GorseImportOptions, types: FeedbackTypes, console: Con
     """
     progress = ImportProgress.load(options.progress_file, options.source, options.target)
     if progress.has_begun:
-        console.print(f"The import goes on with {progress.kind}.")
+        console.print(
+            f"The import goes on with {progress.kind}. What is said below of event types, labels "
+            "and comments is about the rows from here on.",
+            soft_wrap=True,
+        )
     facts = GorseFacts()
     with ExitStack() as stack:
         target = GorseTarget(stack.enter_context(_client(options.target, options.target_key)))
@@ -97,11 +100,14 @@ def import_gorse(options: GorseImportOptions, types: FeedbackTypes, console: Con
         _send_all(source, target, progress, _Run(options, types, facts, console))
         columns = target.attribute_names() if facts.labels else set()
     options.progress_file.unlink(missing_ok=True)
+    for part, kind in ((_part_path(options, kind), kind) for kind in KINDS):
+        if part.exists():
+            part.replace(_refused_path(options, kind))
     _print_result(progress, facts, columns, console)
     if progress.refused:
         raise IncompleteImportError(
-            f"{progress.refused} rows were refused: see {_refused_path(options)}, correct them and "
-            "import that file. All others are in the service."
+            f"{progress.refused} rows were refused: see {_refused_path(options, '*')}, correct "
+            "them and import these files. All others are in the service."
         )
 
 
@@ -118,7 +124,8 @@ def _send_all(
 ) -> None:
     """Send what was not sent before; save the progress after each batch."""
     if not progress.has_begun:
-        _refused_path(run.options).unlink(missing_ok=True)
+        for kind in KINDS:
+            _part_path(run.options, kind).unlink(missing_ok=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=run.console, disable=not run.console.is_terminal) as bar:
         task = bar.add_task("Importing")
@@ -127,7 +134,7 @@ def _send_all(
                 progress.kind, progress.place = kind, ""
             for batch in source.batches(kind, progress.place):
                 refused = target.send(kind, batch.rows)
-                _write_refused(run, refused, batch.faults, progress.refused)
+                _write_refused(run, kind, refused, batch.faults, progress.refused)
                 run.facts.add(kind, batch.rows, run.types)
                 n_refused = len(refused) + len(batch.faults)
                 progress.done[kind] += len(batch.rows) - len(refused)
@@ -140,19 +147,24 @@ def _send_all(
 
 
 def _write_refused(
-    run: _Run, refused: Sequence[RefusedRow], faults: Sequence[str], n_before: int
+    run: _Run, kind: RowKind, refused: Sequence[RefusedRow], faults: Sequence[str], n_before: int
 ) -> None:
     """Print the first refused rows, and append all to the file."""
     sentences = [*faults, *(f"{one.name}: {one.reason}" for one in refused)]
     for sentence in sentences[: max(MAX_NAMED - n_before, 0)]:
         run.console.print(f"  refused: {sentence}", soft_wrap=True, markup=False)
     if refused:
-        with _refused_path(run.options).open("ab") as file:
+        with _part_path(run.options, kind).open("ab") as file:
             file.writelines(orjson.dumps(one.row) + b"\n" for one in refused)
 
 
-def _refused_path(options: GorseImportOptions) -> Path:
-    return options.progress_file.with_suffix(REFUSED_SUFFIX)
+def _refused_path(options: GorseImportOptions, kind: str) -> Path:
+    return options.progress_file.with_suffix(f".refused.{kind}.jsonl")
+
+
+def _part_path(options: GorseImportOptions, kind: str) -> Path:
+    """Return where refused rows are until the end: the rows that are read may be earlier ones."""
+    return options.progress_file.with_suffix(f".refused.{kind}.part")
 
 
 def _print_result(

@@ -145,8 +145,16 @@ def test_refused_rows_are_named_and_the_others_are_stored(target, gorse, names, 
     assert "refused: users line" in bring.printed
     assert f"refused: feedback wobble {names('u2')} {names('it1')}: Timestamp" in bring.printed
     assert "4 users, 3 items and 3 rows of feedback" in bring.printed
-    refused = (tmp_path / "progress.refused.jsonl").read_bytes().splitlines()
-    assert [orjson.loads(line).get("Timestamp") for line in refused] == [None, "at some time"]
+    refused = tmp_path / "progress.refused.feedback.jsonl"
+    assert (tmp_path / "progress.refused.users.jsonl").exists()
+    row = orjson.loads(refused.read_bytes())
+    assert row == gorse.rows["/api/feedback"][2]
+    wrong, mended = orjson.dumps(row | {"Value": "many"}), orjson.dumps(row | {"Timestamp": DAY})
+    refused.write_bytes(wrong + b"\n" + mended + b"\n")
+    with pytest.raises(IncompleteImportError, match="1 rows were refused"):
+        bring(str(refused), target, tmp_path)  # the file that new refusals will replace
+    assert "1 rows of feedback" in bring.printed
+    assert refused.read_bytes() == wrong + b"\n"
     assert target.client.get(f"/api/user/{names('u4')}").is_success
 
 

@@ -7,7 +7,7 @@ import gorse
 import pytest
 
 from tests.conftest import ROOT
-from tests.integration.clients.conftest import KEY
+from tests.integration.clients.conftest import KEY, READ_KEY
 from tests.node import require_node, require_packages, run_node
 
 FOLDER = ROOT / "tests/integration/clients/gorsejs"
@@ -90,6 +90,25 @@ def test_a_wrong_key_is_refused_and_health_needs_none(url):
         gorse.Gorse(url, "rf_wrong").get_item("i1")
     assert wrong.value.status_code == 401
     assert wrong.value.message == "the API key is unknown or has expired"
+
+
+def test_a_key_that_may_read_sees_lists_and_changes_nothing(url):
+    reader = gorse.Gorse(url, READ_KEY)
+    assert len(reader.get_recommend("u1", n=3)) == 3
+    assert len(reader.get_neighbors("i1", 3)) == 3
+    assert reader.get_item("i1")["ItemId"] == "i1"
+    for call in (
+        lambda: reader.get_recommend("u1", write_back_type="read"),
+        lambda: reader.insert_feedback("like", "u1", "i1", DAY),
+        lambda: reader.insert_item({"ItemId": "i1"}),
+        lambda: reader.get_user("u1"),
+        lambda: reader.list_feedbacks("like", "u1"),
+        lambda: reader.delete_user("u1"),
+    ):
+        with pytest.raises(gorse.GorseException) as refused:
+            call()
+        assert refused.value.status_code == 403
+        assert "role" in refused.value.message
 
 
 def test_every_call_of_gorsejs_works(url):

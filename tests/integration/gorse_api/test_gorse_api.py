@@ -165,6 +165,7 @@ def test_an_erased_user_of_the_bundle_is_listed_no_more(service, ask):
         ("GET", "/recommend/u3?offset=-1", None, 400),
         ("GET", "/recommend/u3?category=" + "x" * 600, None, 400),
         ("GET", "/recommend/u3?write-back-type=read&write-back-delay=soon", None, 400),
+        ("GET", "/recommend/u3?write-back-type=a%00b", None, 400),
         ("GET", "/latest?n=-1", None, 400),
         ("GET", "/latest?category=" + "x" * 600, None, 400),
         ("POST", "/session/recommend", {"FeedbackType": "like"}, 400),
@@ -519,3 +520,11 @@ def test_erasing_a_user_leaves_no_trace_of_feedback(service, ask):
                 left.append(key)
         left += list(store.scan_iter(f"{service.prefix}*{user}*"))
     assert left == []
+
+
+def test_more_feedback_than_an_answer_holds_is_read_page_by_page(service, ask):
+    name, mark = f"everybodys-{uuid4().hex[:6]}", uuid4().hex[:6]
+    with redis.Redis.from_url(service.redis_url) as store:
+        users = [f"many-{mark}-{n}" for n in range(10_001)]
+        store.sadd(f"{service.prefix}:gorse:raters_of:{name}", *users)
+    assert "page by page" in ask("GET", f"/item/{name}/feedback", None, 400)
