@@ -186,8 +186,12 @@ async def render_items(
     prefix = service.settings.key_prefix
     keys = [gorse_item_key(prefix, name) for name in item_ids]
     records = await await_store(read_records(service.writer, keys))
-    shown = [_served(service, deployment, name) for name in item_ids]
-    return [render_item_row(*pair) for pair in zip(shown, records, strict=True)]
+    items = []
+    for n, (name, record) in enumerate(zip(item_ids, records, strict=True)):
+        if n % SLICE == SLICE - 1:
+            await asyncio.sleep(0)  # lists go first
+        items.append(render_item_row(_served(service, deployment, name), record))
+    return items
 
 
 def _served(service: Service, deployment: Deployment, item_id: str) -> ItemRecord:

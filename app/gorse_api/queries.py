@@ -15,7 +15,7 @@ from app.state.gorse_feedback import FeedbackKey
 
 DEFAULT_N = 10
 MAX_PAGE = 1_000  # rows of one answer; a cursor leads to the rest
-MAX_LIST = 500  # items of one list
+MAX_LIST = 500  # items of one list; of a user's list there are at most ``k_max``
 MAX_CURSOR = 3_000  # characters
 
 
@@ -25,11 +25,12 @@ class Slice:
 
     n: int
     offset: int = 0
+    longest: int = MAX_LIST  # whole list
 
     @property
     def end(self) -> int:
         """The number of items to compute."""
-        return min(self.offset + self.n, MAX_LIST)
+        return min(self.offset + self.n, self.longest)
 
 
 def read_number(http: Request, name: str, default: int) -> int:

@@ -96,7 +96,7 @@ async def gorse_recommend_category(
 
 async def _recommend(http: Request, user: str, category: str | None) -> Response:
     service = service_of(http)
-    part = read_slice(http, takes_negative=True)
+    part = _bounded(service, read_slice(http, takes_negative=True))
     kind, delay = _read_write_back(http)
     answer = await _answer_user(http, user, part, read_categories(http, category))
     if kind:
@@ -114,7 +114,8 @@ async def _recommend(http: Request, user: str, category: str | None) -> Response
 )
 async def gorse_collaborative_filtering(http: Request, user_id: UserPathId) -> Response:
     """Return the list of `recommend` with scores. It does not count as shown."""
-    answer = await _answer_user(http, user_id, read_slice(http), read_categories(http))
+    part = _bounded(service_of(http), read_slice(http))
+    answer = await _answer_user(http, user_id, part, read_categories(http))
     return json_response(_scored(answer))
 
 
@@ -151,7 +152,8 @@ async def _recommend_session(http: Request, category: str | None) -> Response:
         return json_response(None)
     items = tuple(dict.fromkeys(row.item for row in rows))
     categories = read_categories(http, category)
-    wanted = WantedList("", read_slice(http), categories, items, history)
+    part = _bounded(service, read_slice(http))
+    wanted = WantedList("", part, categories, items, history)
     async with _admitted(http, service):
         answer = await _answer(http, service, deployment, wanted)
     return AnswerResponse(service, answer, orjson.dumps(_scored(answer) or None))
@@ -172,6 +174,11 @@ def _session_events(
             event = InlineEvent(item_id=row.item, type=kind, value=value, timestamp=at)
             events.append(event)
     return with_times(deployment, events)
+
+
+def _bounded(service: Service, part: Slice) -> Slice:
+    """Return a part of a list that is as long as the service's own may be."""
+    return replace(part, longest=min(part.longest, service.settings.k_max))
 
 
 async def _answer_user(http: Request, user: str, part: Slice, categories: Sequence[str]) -> Answer:

@@ -14,7 +14,7 @@ N = {
     "name": "n",
     "in": "query",
     "schema": {"type": "integer", "default": 10},
-    "description": "How many; of a list, 0 is all there are, at most 500.",
+    "description": "How many; of a list, 0 is all there are.",
 }
 OFFSET = {
     "name": "offset",

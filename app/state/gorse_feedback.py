@@ -137,8 +137,7 @@ async def read_user_feedback(
 ) -> list[FeedbackRow]:
     """Return the rows of a user, of one type or of all, in the order of type and item."""
     reply = await store.command("HGETALL", feedback_key(prefix, user))
-    rows = _decode_all(user, reply)
-    return sorted((row for row in rows if kind in {"", row.kind}), key=lambda row: row.key)
+    return sorted(_decode_all(user, reply, kind), key=_order)
 
 
 async def read_due_items(
@@ -208,7 +207,7 @@ async def list_feedback(
         for (of_kind, user), reply in zip(
             named, await store.pipeline("feedback", reads), strict=True
         ):
-            of_type = (row for row in _decode_all(user, reply) if row.kind == of_kind)
+            of_type = _decode_all(user, reply, of_kind)
             rows += sorted((row for row in of_type if _is_at_or_after(row, start)), key=_order)
         if len(pairs) < PAIRS_PER_READ:
             break
@@ -307,11 +306,15 @@ def _decode_found(
     return [_decode(kind, user, item, stored) for (kind, item), stored in pairs if stored]
 
 
-def _decode_all(user: str, reply: Sequence[bytes]) -> list[FeedbackRow]:
-    """Read alternating fields and rows of one user."""
-    names = (name.decode().split(SEPARATOR, 1) for name in reply[::2])
-    pairs = zip(names, reply[1::2], strict=True)
-    return [_decode(kind, user, item, stored) for (kind, item), stored in pairs]
+def _decode_all(user: str, reply: Sequence[bytes], kind: str) -> list[FeedbackRow]:
+    """Read alternating fields and rows of one user, those of one type or of all."""
+    start = _joined(kind, "") if kind else b""
+    rows = []
+    for name, stored in zip(reply[::2], reply[1::2], strict=True):
+        if name.startswith(start):
+            of_kind, item = name.decode().split(SEPARATOR, 1)
+            rows.append(_decode(of_kind, user, item, stored))
+    return rows
 
 
 def _decode(kind: str, user: str, item: str, stored: bytes) -> FeedbackRow:

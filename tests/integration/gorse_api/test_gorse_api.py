@@ -14,7 +14,9 @@ NO_TIME = "0001-01-01T00:00:00Z"
 @pytest.fixture(scope="module")
 def service(trained, redis_url):
     """A service that has users and items of a made-up cinema, and those of the tests."""
-    settings = leisurely(out=trained, redis_url=redis_url, gorse_api=True, spare_items=64)
+    settings = leisurely(
+        out=trained, redis_url=redis_url, gorse_api=True, spare_items=64, k_max=500
+    )
     with hosted(settings) as one:
         one.redis_url, one.prefix = redis_url, settings.key_prefix
         yield one
