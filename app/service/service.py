@@ -21,6 +21,7 @@ from app.live_catalogue.item_store import ItemStore
 from app.observe.activity import ActivityRecorder
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
+from app.observe.process_metrics import ProcessMetrics, report_build
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog, request_log_key
 from app.service.admission import Admission
@@ -216,6 +217,8 @@ class Service:
         """Look for a new bundle regularly, and report dropped records and other metrics."""
         dropped_impressions = dropped_log_entries = 0
         trainings = TrainingMetrics(self.trainings, self.metrics)
+        process = ProcessMetrics(self.metrics)
+        report_build(self.metrics)
         while True:
             self._reload.clear()
             try:
@@ -233,6 +236,7 @@ class Service:
                 await self._report(self.deployment)
             await self.follow_archiver()
             await asyncio.to_thread(trainings.report)
+            await asyncio.to_thread(process.report)
             await self.store_health.check_writes()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.reload_seconds):

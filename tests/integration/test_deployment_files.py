@@ -23,6 +23,7 @@ from offline.cli.options import read_timetable
 from tests.conftest import ROOT
 
 DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
+ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
 
 
@@ -67,6 +68,46 @@ def test_alerts_of_an_old_bundle_have_the_bounds_that_the_service_warns_at() -> 
         "BundleDrifted": fields["drift_bound"].default,
     }
     assert "recfunnel_drift_psi" in rules["BundleDrifted"]
+
+
+def test_every_alert_has_a_severity_and_a_section_that_says_what_to_do() -> None:
+    page = (ROOT / "docs/guides/alerts.md").read_text()
+    sections = dict(re.findall(r"^## (\w+)\n\n\*\*(\w+)\.\*\*", page, flags=re.M))
+    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert sections == {rule["alert"]: rule["labels"]["severity"] for rule in rules}
+    assert set(sections.values()) == {"critical", "warning"}
+    for rule in rules:
+        anchor = f"docs/guides/alerts.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook_url"] == anchor
+
+
+def test_every_alert_is_tested_to_fire_and_to_be_silent() -> None:
+    names = set(re.findall(r"alert: (\w+)", ALERTS.read_text()))
+    tests = yaml.safe_load((ALERTS.parent / "alerts_test.yml").read_text())["tests"]
+    samples = tests[1]["promql_expr_test"][0]["exp_samples"]
+    assert {re.findall(r'alertname="(\w+)"', one["labels"])[0] for one in samples} == names
+    expressions = "".join(re.findall(r"expr: (.*)", ALERTS.read_text()))
+    used = set(re.findall(r"\brecfunnel_\w+", expressions))
+    for test in tests[:2]:
+        given = {one["series"].partition("{")[0] for one in test["input_series"]}
+        assert used <= given
+
+
+def test_the_alerts_fire_when_they_should() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        missing = "promtool is not on the PATH: it is in the package prometheus of Debian"
+        (pytest.fail if "REQUIRE_PROMTOOL" in os.environ else pytest.skip)(missing)
+    for command in (("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")):
+        ended = subprocess.run(
+            [str(promtool), *command],
+            cwd=ALERTS.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_the_dashboard_shows_every_metric() -> None:
