@@ -131,7 +131,7 @@ def explain_forbidden(
     available = builder.models.catalogue.available[rows]
     by_policy = {"availability": (~available, "it is not available")}
     for each in query.filters:
-        by_policy[each.name] = (~each.allows(rows), _filter_reason(each.name))
+        by_policy[each.name] = (~each.allows(rows), filter_reason(each.name))
     for name, mask in attribute_exclusions(query, settings, exclusions, rows).items():
         by_policy[name] = (mask, EXCLUSION_REASONS[name])
     reasons: dict[int, tuple[str, str]] = {}
@@ -141,7 +141,8 @@ def explain_forbidden(
     return reasons
 
 
-def _filter_reason(name: str) -> str:
+def filter_reason(name: str) -> str:
+    """Return why a filter of this name removes an item."""
     return FILTER_REASONS.get(name, f"the filter {name} does not allow it")
 
 
@@ -201,7 +202,7 @@ class MissingItem:
             return Explanation("filter", "it is not available", {"policy": "availability"})
         for each in query.filters:
             if not each.allows(row)[0]:
-                return Explanation("filter", _filter_reason(each.name), {"policy": each.name})
+                return Explanation("filter", filter_reason(each.name), {"policy": each.name})
         masks = attribute_exclusions(query, builder.settings_for(query.scene), self.exclusions, row)
         name = next(name for name, mask in masks.items() if mask[0])
         return Explanation("filter", EXCLUSION_REASONS[name], {"policy": name})

@@ -38,6 +38,7 @@ CODES = {
     507: "full",
 }
 METHOD_NOT_ALLOWED = 405
+PLACES = frozenset({"query", "path", "header", "body"})  # where FastAPI has found a value
 MAX_FAULTS = 20  # that an answer lists
 
 
@@ -144,9 +145,13 @@ def install(app: FastAPI) -> None:
 
 
 def _fault(error: Mapping[str, Any], names: Sequence[str]) -> Fault:
-    path = [str(part) for part in error["loc"] if part not in {"query", "body"}]
+    path = [str(part) for part in error["loc"]]
+    if path and path[0] in PLACES:
+        path = path[1:]
     own_names = error.get("names") or (names if len(path) == 1 else ())
-    return Fault(fault_message(error, own_names), ".".join(path) or None)
+    field, message = ".".join(path), fault_message(error, own_names)
+    is_sentence = not field or error["type"] in {"extra_forbidden", "value_error"}
+    return Fault(message if is_sentence else f"{field}: {message}", field or None)
 
 
 def _field_names(request: Request) -> Sequence[str]:

@@ -1,14 +1,21 @@
 """``/onboarding``: items to ask a new user about, and the user's picks."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.endpoint import json_response, require_deployment, service_of
+from app.api.endpoint import (
+    describe_parameters,
+    json_response,
+    read_query_string,
+    require_deployment,
+    service_of,
+)
 from app.api.errors import RefusalError, require_configured_type
 from app.api.events import EventsAccepted, store_events
+from app.api.item_fields import ItemFields, add_fields, field_faults
 from app.api.schemas import NEW_USER, PathId, PublicId, error_bodies
 from app.service.deployment import Deployment
 from app.state.event_codec import Event
@@ -16,7 +23,12 @@ from app.state.event_codec import Event
 router = APIRouter(tags=["users"])
 MIN_ITEMS, DEFAULT_ITEMS, MAX_ITEMS = 1, 16, 24
 EVENT_TYPES = {"liked": "like", "disliked": "dislike"}  # by the field of the body
-STARTING = error_bodies({503: "Not ready yet, or the store does not answer; ask again."})
+STARTING = error_bodies(
+    {
+        422: "The request is not valid; the answer says where.",
+        503: "Not ready yet, or the store does not answer; ask again.",
+    }
+)
 ERRORS = STARTING | error_bodies({422: "The picks are not valid; nothing was stored."})
 
 
@@ -26,6 +38,15 @@ class OnboardingItem(BaseModel):
     item_id: str
     title: str | None
     categories: list[str]
+    fields: dict[str, Any] | None = Field(None, description="As `fields` of the request names.")
+
+
+class OnboardingQuery(BaseModel):
+    """How many items to ask about, and what the answer says of them."""
+
+    model_config = ConfigDict(extra="forbid")
+    n: int = Field(DEFAULT_ITEMS, ge=MIN_ITEMS, le=MAX_ITEMS, description="12 to 24 is usual.")
+    fields: ItemFields = Field(default_factory=list)
 
 
 class OnboardingList(BaseModel):
@@ -50,17 +71,16 @@ class OnboardingPicks(BaseModel):
     summary="What to ask a new user about",
     response_model=OnboardingList,
     responses=STARTING,
+    openapi_extra=describe_parameters(OnboardingQuery),
 )
-async def list_onboarding_items(
-    http: Request,
-    n: Annotated[
-        int, Query(ge=MIN_ITEMS, le=MAX_ITEMS, description="12 to 24 is usual.")
-    ] = DEFAULT_ITEMS,
-) -> Response:
+async def list_onboarding_items(http: Request) -> Response:
     """Return items that many users like, and that differ from one another."""
+    query = read_query_string(http, OnboardingQuery)
     deployment = require_deployment(service_of(http))
     catalogue = deployment.live_items.catalogue
-    rows = deployment.onboarding[catalogue.available[deployment.onboarding]][:n]
+    if faults := field_faults(catalogue, query.fields):
+        raise RefusalError.of(faults)
+    rows = deployment.onboarding[catalogue.available[deployment.onboarding]][: query.n]
     columns = zip(
         catalogue.ids.names(rows), catalogue.titles.take(rows), rows.tolist(), strict=True
     )
@@ -68,6 +88,7 @@ async def list_onboarding_items(
         {"item_id": item_id, "title": title, "categories": catalogue.category_lists.names_of(row)}
         for item_id, title, row in columns
     ]
+    add_fields(items, catalogue, rows, query.fields)
     return json_response({"bundle": deployment.bundle.version, "items": items})
 
 

@@ -19,6 +19,7 @@ from app.api.explanations import (
 from app.api.filter_notes import filter_notes
 from app.api.paging import encode_page_token
 from app.api.pins import pin_notes
+from app.api.short_lists import short_list_note
 from app.catalogue.attributes import column_kinds
 from app.contracts import SLOTS, Candidates, Rows, UnfilledMinimum
 from app.expressions.boost import parse_boost
@@ -60,7 +61,7 @@ class Degraded(BaseModel):
     """A stage that did not do its part, and why."""
 
     stage: str
-    outcome: Literal["late", "down", "bug", "short", "untrained"]
+    outcome: Literal["late", "down", "bug", "lost", "unknown", "short", "untrained"]
 
 
 class RankedBody(BaseModel):
@@ -76,7 +77,7 @@ class RankedBody(BaseModel):
     notes: list[str] | None = Field(
         None,
         description="What may be a mistake, such as a category in `filter` that no item has, or "
-        "`tail_places` that cannot be filled.",
+        "`tail_places` that cannot be filled, and what left items out of a list that is short.",
     )
     policies: list[PolicyStep] | None = None
     stages: list[StageReport] | None = None
@@ -105,13 +106,8 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
     if len(items) == record.k:
         earlier = record.exclude[len(record.exclude) - record.offset :]
         body["page_token"] = encode_page_token([*earlier, *answer.item_ids])
-    if record.filter:
-        notes = filter_notes(deployment.live_items.catalogue, record.filter)
-        if notes:
-            body["notes"] = notes
-    notes = [*map(describe_unfilled, run.slate.unfilled), *_wish_notes(answer)]
-    if notes:
-        body.setdefault("notes", []).extend(notes)
+    if notes := _notes(answer):
+        body["notes"] = notes
     if explain:
         for item, explanation in zip(items, explain_items(run), strict=True):
             item["explain"] = explanation
@@ -122,6 +118,17 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
     if answer.explanation:
         body["why"] = answer.explanation
     return body
+
+
+def _notes(answer: Answer) -> list[str]:
+    """Return a sentence for all that may be a mistake, and for a list that is short."""
+    notes: list[str] = []
+    if answer.record.filter:
+        notes += filter_notes(answer.deployment.live_items.catalogue, answer.record.filter)
+    notes += [*map(describe_unfilled, answer.run.slate.unfilled), *_wish_notes(answer)]
+    if note := short_list_note(answer):
+        notes.append(note)
+    return notes
 
 
 def _wish_notes(answer: Answer) -> list[str]:

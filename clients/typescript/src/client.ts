@@ -275,7 +275,7 @@ export class Client {
   }
 
   /** Return items to ask a new user about. */
-  onboarding(query: { n?: number } = {}, call?: CallOptions) {
+  onboarding(query: { n?: number; fields?: string[] } = {}, call?: CallOptions) {
     return this.connection.request("get", "/onboarding", { query }, call);
   }
 

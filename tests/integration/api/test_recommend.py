@@ -1,9 +1,11 @@
 """``/recommend`` over HTTP: what a caller may ask, and what he is told when he may not."""
 
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from uuid import uuid4
 
+import numpy as np
 import orjson
 import pytest
 
@@ -181,6 +183,22 @@ def test_k_items_are_answered_or_as_many_as_there_are(api, k):
     assert len(answer["items"]) == min(k, there)
     short = [{"stage": "slate", "outcome": "short"}] if there < k else []
     assert answer["degraded"] == short
+
+
+def test_a_short_list_says_what_left_items_out(api):
+    user = stranger()
+    assert "notes" not in api.recommend(user, k=10)
+    filtered = api.recommend(user, k=50, filter='category == "drama"', exclude="i1")
+    (note,) = filtered["notes"]
+    n = len(filtered["items"])
+    available = int(np.count_nonzero(api.service.deployment.live_items.catalogue.available))
+    assert note.startswith(f"the list has {n} of 50 items: of {available} available ones, ")
+    counts = {name: int(count) for name, count in re.findall(r"(\w+) (\d+) \(", note)}
+    assert counts["exclude"] == 1
+    assert available - counts["exclude"] - counts["filter"] == n
+    empty = api.recommend("u1", k=3, filter="year < 0")
+    assert "the list has 0 of 3 items" in empty["notes"][0]
+    assert "the filter of the request does not allow it" in empty["notes"][0]
 
 
 def test_what_is_excluded_is_not_answered(api):

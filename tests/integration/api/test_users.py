@@ -265,7 +265,21 @@ def test_a_slash_between_the_parts_of_a_path_is_none_of_an_id(api):
     away = api.client.get("/users/a%2Fb/", follow_redirects=True)
     assert is_refused(away, 404, "user_id") == "nothing is known of user a/b"
     for path in ("a%1F", "%2F" * 257):
-        assert is_refused(api.client.get(f"/users/{path}"), 422, "path.user_id")
+        assert is_refused(api.client.get(f"/users/{path}"), 422, "user_id")
+
+
+def test_onboarding_items_carry_fields_and_faults_name_their_parameter(api):
+    offered = api.client.get("/onboarding", params={"n": 12, "fields": "category,year"}).json()
+    assert all(set(item["fields"]) == {"category", "year"} for item in offered["items"])
+    wrong = api.client.get("/onboarding", params={"n": 1_000, "m": 1, "fields": "title"})
+    error = wrong.json()["error"]
+    assert (wrong.status_code, error["field"]) == (422, "n")
+    assert error["message"].startswith("n: ")
+    assert {fault["field"] for fault in error["faults"]} == {"n", "m"}
+    unknown = api.client.get("/onboarding", params={"fields": "titel"}).json()["error"]
+    assert unknown["message"].startswith("there is no titel: did you mean title?")
+    path = api.client.get(f"/users/{'x' * 300}").json()["error"]
+    assert path["field"] == "user_id"
 
 
 def test_onboarding_answers_become_events_that_the_next_list_uses(api):

@@ -44,7 +44,7 @@ class Degraded:
     """A stage that did not do its part, and why."""
 
     stage: str
-    outcome: Literal["late", "down", "bug", "short", "untrained"]
+    outcome: Literal["late", "down", "bug", "lost", "unknown", "short", "untrained"]
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,7 @@ class OnboardingItem:
     item_id: str
     title: str | None
     categories: list[str]
+    fields: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

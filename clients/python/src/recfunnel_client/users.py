@@ -90,9 +90,11 @@ def blocked(user_id: Id) -> Call[BlockedBody]:
     return Call("GET", path_of("users", user_id, "blocked"), BlockedBody)
 
 
-def onboarding(n: int | None = None) -> Call[OnboardingList]:
+def onboarding(
+    n: int | None = None, *, fields: Sequence[str] | None = None
+) -> Call[OnboardingList]:
     """Return items to ask a new user about."""
-    return Call("GET", "/onboarding", OnboardingList, {"n": n})
+    return Call("GET", "/onboarding", OnboardingList, {"n": n, "fields": listed(fields)})
 
 
 def send_picks(
