@@ -27,7 +27,7 @@ from offline.evaluate.figures import ConstantChoice
 from offline.evaluate.gate import gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout, build_drift_reference
 from offline.models.bought_together import fit_bought_together
-from offline.models.registry import fit_models
+from offline.models.registry import fit_models, with_pause
 from offline.publish.index import index_builder
 from offline.publish.versions import remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
@@ -179,6 +179,7 @@ def adapt_config(
     if dataset.traits.has_times and config.visits == VisitConfig():
         pause = choose_pause(dataset.log.before(split.test_start))
         config = replace(config, visits=replace(config.visits, pause=pause))
+        config = replace(config, recall=with_pause(config.recall, pause))
     wiring = funnel_config(config, cpu)
     result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)
     chosen = result.settings

@@ -31,10 +31,13 @@ from app.recall.registry import CHANNELS
 from offline.data.dataset import Dataset, DataTraits, Log
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
+from offline.models.session_knn import SessionKNNConfig
 
 USERS, ITEMS, EVENTS = 60, 80, 1_500
 START = 900_000_000.0  # unix seconds
-SMALL = RecallConfig(als=ALSConfig(size=16, reg=1.0))  # the default is for far more events
+SMALL = RecallConfig(  # the defaults are for far more events
+    als=ALSConfig(size=16, reg=1.0), session_knn=SessionKNNConfig(pause=20 * DAY)
+)
 NO_TASTE = UserVectors(np.empty(0, np.float32), np.empty(0, np.float32))
 CATEGORIES = ("action", "comedy", "drama", "romance", "war")
 LISTS = len(CHANNELS) + 1  # the last is of what is always at hand

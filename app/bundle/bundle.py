@@ -13,6 +13,7 @@ from typing import Any
 import faiss
 
 from app.artifacts import (
+    NO_VISITS,
     Content,
     Factors,
     Friends,
@@ -24,6 +25,7 @@ from app.artifacts import (
     Segments,
     Sizes,
     Users,
+    Visits,
 )
 from app.bundle.layout import list_arrays, read_arrays
 from app.bundle.manifest import (
@@ -116,6 +118,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
         has_marked_flags="catalogue.flags.npy" in manifest.files,
         has_event_types="users.types.npy" in manifest.files,
         has_duplicates="duplicates.npy" in manifest.files,
+        has_visits="visits.indptr.npy" in manifest.files,
     )
     parts = read_arrays(folder, files)
     return Models(
@@ -142,6 +145,7 @@ def _load_models(folder: Path, manifest: Manifest) -> Models:
         centred=manifest.centred,
         cold_item_model=_build_cold_item_model(parts.get("cold_item_model"), manifest),
         duplicates=parts.get("duplicates", NO_DUPLICATES),
+        visits=Visits(**parts["visits"]) if "visits" in parts else NO_VISITS,
     )
 
 

@@ -76,6 +76,15 @@ TAG_LIST_ARRAYS = tuple(
     )
 )
 DUPLICATE_ARRAYS = (_array("duplicates", "int32", "items"),)
+VISIT_ARRAYS = (
+    _array("visits.indptr", "int64", "visits + 1"),
+    _array("visits.rows", "int32", "items of visits"),
+    _array("visits.weights", "float32", "visits"),
+    _array("visits.item_indptr", "int64", "items + 1"),
+    _array("visits.item_visits", "int32", "visits of items"),
+    _array("visits.item_places", "uint8", "visits of items"),
+    _array("visits.item_weights", "float32", "items"),
+)
 TYPE_ARRAYS = (_array("users.types", "int32", "events"),)
 COLD_ITEM_ARRAYS = tuple(
     _array(f"cold_items.{name.rpartition('.')[2]}", dtype, *shape, path=f"cold_item_model.{name}")
@@ -102,6 +111,7 @@ def list_arrays(  # noqa: PLR0913 - one flag for each optional part
     has_marked_flags: bool = False,
     has_event_types: bool = False,
     has_duplicates: bool = False,
+    has_visits: bool = False,
 ) -> list[ArrayFile]:
     """Return every array of a bundle with these tables and item attributes.
 
@@ -113,6 +123,7 @@ def list_arrays(  # noqa: PLR0913 - one flag for each optional part
         *(MARKED_FLAGS if has_marked_flags else ()),
         *(TYPE_ARRAYS if has_event_types else ()),
         *(DUPLICATE_ARRAYS if has_duplicates else ()),
+        *(VISIT_ARRAYS if has_visits else ()),
         *(COLD_ITEM_ARRAYS if has_cold_items else ()),
         *(entry for name in sorted(tables) for entry in _table_arrays(name)),
         *_attribute_arrays(attributes),
@@ -150,6 +161,7 @@ def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
         dict(column_kinds(models.catalogue.attributes)),
         has_event_types=len(models.users.types) == len(models.users.rows),
         has_duplicates=len(models.duplicates) > 0,
+        has_visits=len(models.visits) > 0,
         has_cold_items=models.cold_item_model is not None and hashed_size(models) == 0,
     )
     arrays = {entry.file: _in_order(entry, _find(models, entry.path)) for entry in files}

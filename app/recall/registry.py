@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from app.recall.channel import ChannelConfig, ChannelInputs, ChannelSpec
 from app.recall.item_table import item_table_channel
 from app.recall.popularity import FRESH, POPULAR, SURGING, TRENDING
+from app.recall.session_knn import SESSION_KNN
 from app.recall.social import SOCIAL
 from app.recall.user_cf import USER_CF
 from app.recall.vectors import CONTENT, EMBEDDING, SESSION
@@ -30,6 +31,7 @@ BUILT_IN: tuple[ChannelSpec[Any], ...] = (
     item_table_channel("ease", "Items similar to liked items, by one linear model of all items."),
     item_table_channel("rp3beta", "Items found by a random walk over users; popular ones damped."),
     item_table_channel("sequence", "What others liked next.", table="transitions"),
+    SESSION_KNN,
     USER_CF,
     SOCIAL,
     EMBEDDING,

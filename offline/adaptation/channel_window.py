@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Content, Factors, Models, NeighbourTable
+from app.artifacts import Content, Factors, Models, NeighbourTable, Visits
 from app.build import FunnelConfig
 from app.catalogue.duplicates import duplicate_groups
 from app.contracts import NO_HISTORY, Query, Request, Rows
@@ -70,7 +70,7 @@ class ChannelWindow:
     models: Models  # histories and popularity; no recall model is fitted
     queries: list[Query]
     users: list[ActiveUser]  # of the queries; a user may stand here twice, at two moments
-    fitted: dict[tuple[str, str], Factors | NeighbourTable] = field(default_factory=dict)
+    fitted: dict[tuple[str, str], Factors | NeighbourTable | Visits] = field(default_factory=dict)
 
     @classmethod
     def build(  # noqa: PLR0913, PLR0917 - the data, the settings, and a sample
@@ -127,12 +127,13 @@ class ChannelWindow:
         return ChannelFigures(user_ndcg(pad_lists(lists), relevant), np.array(shares, np.float64))
 
     def _with_model(self, name: str, recall: RecallConfig) -> Models:
-        settings, fit_table = getattr(recall, name), RECALL_MODELS[name].fit_table
+        settings, model = getattr(recall, name), RECALL_MODELS[name]
+        fit = model.fit_table or model.fit_visits
         key = (name, repr(settings))
         if key not in self.fitted:
             self.fitted[key] = (
-                fit_table(self.log, self.shape, settings)
-                if fit_table
+                fit(self.log, self.shape, settings)
+                if fit
                 else fit_factors(self.log, self.shape, recall)
             )
             for oldest in list(self.fitted)[:-MODELS_KEPT]:
@@ -140,6 +141,8 @@ class ChannelWindow:
         result = self.fitted[key]
         if isinstance(result, Factors):
             return replace(self.models, factors=result)
+        if isinstance(result, Visits):
+            return replace(self.models, visits=result)
         return replace(self.models, tables={name: result})
 
     async def _recall(self, funnel: Funnel, name: str, config: ChannelConfig) -> list[Rows]:
@@ -150,7 +153,8 @@ class ChannelWindow:
         channel = next(one for one in channels if one.name == name)
         most = max(self.shape[1] // MAX_CATALOGUE_FRACTION, K)
         limit = min(config.limit or self.funnel_config.sizes.recall, most)
-        needs_vectors, lists = not funnel.query_builder.models.tables, []
+        models = funnel.query_builder.models
+        needs_vectors, lists = not (models.tables or len(models.visits)), []
         for query in self.queries:
             if needs_vectors:
                 query = replace(query, vectors=funnel.query_builder.solve_vectors(query))  # noqa: PLW2901

@@ -38,6 +38,7 @@ MODELS = {  # channel -> the model that it recommends from
     "ease": "ease",
     "rp3beta": "rp3beta",
     "sequence": "transitions",
+    "session_knn": "session_knn",
     "embedding": "als",
 }
 HALF_LIVES = (7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY, inf)
@@ -47,6 +48,13 @@ FADING = (  # with the default, from the last few events to the whole history
     {"n_events": 50, "decay": 0.8},
     {"n_events": 50, "decay": 0.9},
     {"n_events": 200, "decay": 1.0},
+)
+SESSION_KNN = (  # with the default: how much long visits count, and how fast likes fade
+    ({"length_power": 0.5},),
+    (
+        {"decay": 0.8, "step_decay": 0.8, "place_decay": 0.95},
+        {"decay": 0.9, "step_decay": 1.0, "place_decay": 1.0},
+    ),
 )
 MAX_HALVINGS = 256  # of the oldest weight; a product of two is then still a float
 QUERIES = 2_000  # of each window
@@ -169,7 +177,9 @@ def list_constants(settings: RecallSettings, span: float) -> list[Constant]:
         constants.append(Constant(channel, half_lives))
         if model == "ease":
             constants.append(Constant(channel, PENALTIES))
-        if hasattr(config, "decay"):
+        if channel == "session_knn":
+            constants += [Constant(channel, candidates) for candidates in SESSION_KNN]
+        elif hasattr(config, "decay"):
             constants.append(Constant(channel, FADING))
     return [one for one in constants if _is_default(settings, one)]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import NO_FRIENDS, Factors, Friends, Models, NeighbourTable, Users
+from app.artifacts import NO_FRIENDS, Factors, Friends, Models, NeighbourTable, Users, Visits
 from app.catalogue.cold_items import ContentEncoder
 from app.catalogue.duplicates import duplicate_groups
 from app.catalogue.ids import IdIndex
@@ -31,6 +31,7 @@ from offline.models.item_cf import ItemCFConfig, fit_item_cf
 from offline.models.popularity import PopularityConfig, fit_popularity
 from offline.models.rp3beta import RP3betaConfig, fit_rp3beta
 from offline.models.segments import SegmentsConfig, encode_segments, fit_segments
+from offline.models.session_knn import SessionKNNConfig, fit_visits
 from offline.models.sgd import SGDConfig, fit_sgd
 from offline.models.transitions import TransitionsConfig, fit_transitions
 from offline.models.user_cf import UserCFConfig, fit_raters, should_centre
@@ -45,14 +46,16 @@ class RecallModel:
     channel: str  # recommends from the model; tuning measures the model by this channel
     fit_table: Callable[..., NeighbourTable] | None = None  # (log, shape, config)
     fit_factors: Callable[..., Factors] | None = None  # (log, shape, config, seed)
+    fit_visits: Callable[..., Visits] | None = None  # (log, shape, config)
 
 
 def _model(
     channel: str,
     table: Callable[..., NeighbourTable] | None = None,
     factors: Callable[..., Factors] | None = None,
+    visits: Callable[..., Visits] | None = None,
 ) -> dict[str, RecallModel]:
-    return {"model": RecallModel(channel, table, factors)}
+    return {"model": RecallModel(channel, table, factors, visits)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ class RecallConfig:
     )
     transitions: TransitionsConfig = field(
         default_factory=TransitionsConfig, metadata=_model("sequence", table=fit_transitions)
+    )
+    session_knn: SessionKNNConfig = field(
+        default_factory=SessionKNNConfig, metadata=_model("session_knn", visits=fit_visits)
     )
     als: ALSConfig = field(default_factory=ALSConfig, metadata=_model("embedding", factors=fit_als))
     bpr: BPRConfig = field(default_factory=BPRConfig, metadata=_model("embedding", factors=fit_bpr))
@@ -134,6 +140,7 @@ def fit_models(dataset: Dataset, log: Log, config: RecallConfig, at: float) -> M
         centred=is_centred,
         cold_item_model=fit_cold_item_model(factors, content, encoder, log, config.placement),
         duplicates=duplicate_groups(dataset.catalogue),
+        visits=fit_visits(log, shape, config.session_knn),
     )
 
 
@@ -152,6 +159,8 @@ def refit_model(
     if model.fit_table:
         table = model.fit_table(log, shape, getattr(config, name))
         return replace(models, tables={**models.tables, name: table})
+    if model.fit_visits:
+        return replace(models, visits=model.fit_visits(log, shape, getattr(config, name)))
     if name in FACTOR_MODELS:
         factors = fit_factors(log, shape, config)
         factors = place_cold_items(factors, models.content, log, config.placement)
@@ -192,12 +201,23 @@ def _shape(dataset: Dataset) -> LogShape:
 
 
 def without_decay(config: RecallConfig) -> RecallConfig:
-    """Return the settings with every half-life infinite, for data without timestamps."""
+    """Return the settings for data without timestamps: half-lives and pauses are infinite."""
     parts = {one.name: getattr(config, one.name) for one in fields(config)}
     fading = {name: part for name, part in parts.items() if hasattr(part, "half_life")}
-    return replace(
-        config, **{name: replace(part, half_life=np.inf) for name, part in fading.items()}
-    )
+    faded = {name: replace(part, half_life=np.inf) for name, part in fading.items()}
+    return replace(config, **{**faded, "session_knn": replace(faded["session_knn"], pause=np.inf)})
+
+
+def with_pause(config: RecallConfig, pause: float) -> RecallConfig:
+    """Return the settings with a pause that ends the visits of ``session_knn``, in seconds.
+
+    A pause that the configuration has changed from its default is left alone. In data without
+    visits, a pause of 0, all likes of a user are one visit.
+    """
+    settings = config.session_knn
+    if settings.pause != SessionKNNConfig().pause:
+        return config
+    return replace(config, session_knn=replace(settings, pause=pause or np.inf))
 
 
 def build_users(log: Log, ids: IdIndex, segments: NDArray[np.int32]) -> Users:

@@ -93,6 +93,12 @@ RECALL: dict[str, tuple[SearchDimension, ...]] = {  # by the model's name in Rec
         Range("recall.transitions.neighbours", 30, 300, log=True),
         Options("recall.transitions.half_life", HALF_LIVES),
     ),
+    "session_knn": (
+        Range("recall.session_knn.visits_per_item", 100, 2_000, log=True),
+        Range("recall.session_knn.length_power", 0.0, 1.0),
+        Range("recall.session_knn.rarity", 0.0, 2.0),
+        Options("recall.session_knn.half_life", HALF_LIVES),
+    ),
     "als": (
         Range("recall.als.size", 8, 128, log=True),
         Range("recall.als.alpha", 0.5, 50.0, log=True),

@@ -88,5 +88,5 @@ def test_without_time_nothing_fades_and_nothing_else_moves():
     before, after = flatten_config(BASE.recall), flatten_config(without_decay(BASE.recall))
     moved = {name for name in after if after[name] != before[name]}
     assert moved
-    assert all(name.endswith(".half_life") for name in moved)
+    assert all(name.endswith((".half_life", ".pause")) for name in moved)
     assert {value for name, value in after.items() if "half_life" in name} == {"inf"}
