@@ -43,28 +43,28 @@ def nearest_visits(
             largest = max(largest, np.int64(visits[j]))
     bits = slot_bits(n, largest)
     slots = new_slots(bits, largest)
-    found, sums = np.empty(n, np.int64), np.empty(n, np.float64)
+    candidates, sums = np.empty(n, np.int64), np.empty(n, np.float64)
     steps, matched = np.empty(n, np.int64), np.empty(n, np.int64)
     size = 0
     for s in range(len(starts)):
         weight = like_weights[s]
         for j in range(starts[s], ends[s]):
             visit = np.int64(visits[j])
-            slot = find_slot(slots, found, visit, bits)
+            slot = find_slot(slots, candidates, visit, bits)
             at = slots[slot] - 1
             if at == NO_POSITION:
                 at = size
                 size += 1
                 slots[slot] = size
-                found[at], sums[at] = visit, 0.0
+                candidates[at], sums[at] = visit, 0.0
                 steps[at], matched[at] = s, places[j]
             sums[at] += weight
     for at in range(size):
-        sums[at] *= visit_weights[found[at]]
-    nearest, factors = best_entries(found[:size], sums[:size], NO_ROWS, limit)
+        sums[at] *= visit_weights[candidates[at]]
+    nearest, factors = best_entries(candidates[:size], sums[:size], NO_ROWS, limit)
     where = np.empty(len(nearest), np.int64)
     for i in range(len(nearest)):
-        at = slots[find_slot(slots, found, nearest[i], bits)] - 1
+        at = slots[find_slot(slots, candidates, nearest[i], bits)] - 1
         factors[i] *= step_decays[steps[at]]
         where[i] = matched[at]
     return nearest, factors, where

@@ -120,15 +120,15 @@ def list_next_items(
     """
     begun = [own for own in split_sessions(dataset.log) if start <= own.times[0] < end]
     drawn = np.random.default_rng(config.seed).permutation(len(begun))[:limit]
-    rules, found = seen_rules(config.policy.seen), []
+    rules, lists = seen_rules(config.policy.seen), []
     for own in (begun[number] for number in np.sort(drawn)):
         items = own.items.tolist()
         later = ActiveUser(int(own.users[0]), np.unique(own.items).astype(np.int64), seen=rules)
         for clicks in range(1, len(items)):
             moment = advance_user(own, later, clicks)
             if moment and items[clicks] in moment.relevant and own.times[clicks] > own.times[0]:
-                found.append(NextItem(moment, items[:clicks], items[clicks]))
-    return sorted(found, key=lambda one: one.user.at)
+                lists.append(NextItem(moment, items[:clicks], items[clicks]))
+    return sorted(lists, key=lambda one: one.user.at)
 
 
 def rival_places(rival: SessionRival, lists: Sequence[NextItem]) -> NDArray[np.int64]:
@@ -144,8 +144,8 @@ def rival_places(rival: SessionRival, lists: Sequence[NextItem]) -> NDArray[np.i
 
 def find_place(rows: Rows, target: int) -> int:
     """Return the place of an item in a list; ``K`` if it is not among the first ``K``."""
-    found = np.flatnonzero(rows[:K] == target)
-    return int(found[0]) if len(found) else K
+    places = np.flatnonzero(rows[:K] == target)
+    return int(places[0]) if len(places) else K
 
 
 def ndcg(places: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -184,12 +184,10 @@ def measure(dataset: Dataset, cut: float, sessions: int, config: JobConfig) -> N
         raise DataError(f"No session with a second item begins in a window before or after {cut}.")
     settings = choose_rivals(past_sessions(dataset.log.before(before)), tuning)
     past = past_sessions(dataset.log.before(start))
-    places = {
+    places = _funnel_places(dataset, start, lists, config) | {
         name: rival_places(kind(past, **settings[name]), lists)
         for name, (kind, _) in RIVALS.items()
     }
-    for name, found in _funnel_places(dataset, start, lists, config).items():
-        places[name] = found
     return NextItemLines(
         f"{cut:.0%}",
         np.array([one.user.user for one in lists], np.int64),

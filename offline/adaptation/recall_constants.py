@@ -49,8 +49,10 @@ FADING = (  # with the default, from the last few events to the whole history
     {"n_events": 50, "decay": 0.9},
     {"n_events": 200, "decay": 1.0},
 )
-SESSION_KNN = (  # with the default: how much long visits count, and how fast likes fade
+SESSION_KNN = (  # what long visits count, how many visits count, and how fast likes fade
     ({"length_power": 0.5},),
+    ({"n_neighbours": 50}, {"n_neighbours": 200}),
+    ({"visits_per_item": 100},),
     (
         {"decay": 0.8, "step_decay": 0.8, "place_decay": 0.95},
         {"decay": 0.9, "step_decay": 1.0, "place_decay": 1.0},

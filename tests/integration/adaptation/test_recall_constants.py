@@ -37,7 +37,7 @@ from tests.serving import QUICK
 
 USERS, ITEMS, EVENTS, TASTES, YEARS = 150, 240, 3_000, 8, 5
 NOISE = 0.4  # share of purchases of any item
-OTHERS = ("item_cf", "rp3beta", "sequence", "embedding")  # channels that would only cost time
+OTHERS = ("item_cf", "rp3beta", "sequence", "session_knn", "embedding")  # channels that would only cost time
 EPOCH = 100  # days, for which an item has a taste where tastes change
 RECALL = RecallConfig()
 
@@ -142,6 +142,17 @@ def test_half_lives_that_the_log_cannot_tell_apart_are_left_out():
     assert values == [[7 * DAY, 30 * DAY, 90 * DAY, inf], [30 * DAY, 90 * DAY, 365 * DAY, inf]]
 
 
+def test_the_channel_of_past_visits_has_its_own_constants_to_choose():
+    constants = list_constants(RecallSettings(RECALL, only("session_knn")), 365 * DAY)
+    assert [one.names for one in constants] == [
+        ["half_life"],
+        ["length_power"],
+        ["n_neighbours"],
+        ["visits_per_item"],
+        ["decay", "step_decay", "place_decay"],
+    ]
+
+
 def test_the_factorisation_has_a_half_life_to_choose_only_if_it_is_als():
     sgd = RecallSettings(replace(RECALL, factorisation="sgd"), only("embedding"))
     als = RecallSettings(RECALL, only("embedding"))
@@ -191,7 +202,8 @@ def test_data_with_visits_choose_a_pause(cpu, pause, visits):
     adapted, choices = adapt_config(data, split, config, cpu)
     assert choices == []
     assert bool(adapted.visits.pause) == visits
-    assert replace(adapted, visits=config.visits) == config
+    assert adapted.recall.session_knn.pause == (adapted.visits.pause or inf)
+    assert replace(adapted, visits=config.visits, recall=config.recall) == config
     own = replace(config, visits=replace(config.visits, moments=2))
     assert adapt_config(data, split, own, cpu) == (own, [])
 
