@@ -53,10 +53,12 @@ from offline.training.rank_table import RankTable
 from offline.training.rankers import TrainedRankers, TrainingSet
 from offline.training.row_collection import collect_rows, insert_logged_lists
 from offline.training.visits import (
+    RelevantItems,
     VisitConfig,
     choose_pause,
     describe_visits,
     has_visits,
+    is_session_data,
     training_moments,
 )
 
@@ -177,8 +179,10 @@ def adapt_config(
     if not config.adapt:
         return config, []
     if dataset.traits.has_times and config.visits == VisitConfig():
-        pause = choose_pause(dataset.log.before(split.test_start))
-        config = replace(config, visits=replace(config.visits, pause=pause))
+        before = dataset.log.before(split.test_start)
+        pause = choose_pause(before)
+        relevant: RelevantItems = "next" if is_session_data(before, pause) else "later"
+        config = replace(config, visits=VisitConfig(pause=pause, relevant=relevant))
         config = replace(config, recall=with_pause(config.recall, pause))
     wiring = funnel_config(config, cpu)
     result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)

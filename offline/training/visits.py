@@ -5,8 +5,9 @@ requested during a visit, so the rankers learn from such moments.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +21,11 @@ from offline.training.past_requests import (
     split_events_by_user,
 )
 
+RelevantItems: TypeAlias = Literal["later", "next"]
 VISIT_EVENTS = (0, 1, 2, 5, 10, 20)  # events of the visit before a request
 MINUTE = 60.0
 PAUSES = tuple(MINUTE * minutes for minutes in (5, 10, 20, 30, 60, 120, 240, 480, 960))
+MAX_RETURNING = 0.1  # share of users with a second visit; with fewer, a user is a session
 LEAST_SHARE = 0.2  # of the events that continue a visit; with fewer, the data have no visits
 
 
@@ -32,6 +35,9 @@ class VisitConfig:
 
     pause: NotNegative = SESSION_LENGTH  # seconds without an event that end a visit; 0: no visits
     moments: Whole = 3  # of the visits of one user in one window, at most; 0: no visits
+    # What is relevant after an event: all that the user likes later, or the next new item alone.
+    # The job chooses "next" where hardly any user returns: the data are sessions.
+    relevant: RelevantItems = "later"
 
 
 def choose_pause(log: Log) -> float:
@@ -56,6 +62,20 @@ def choose_pause(log: Log) -> float:
     return min(nearest_first, key=around.__getitem__, default=SESSION_LENGTH)
 
 
+def is_session_data(log: Log, pause: float) -> bool:
+    """Return whether hardly any user comes a second time, and most visits have several events."""
+    users, counts = np.unique(log.users, return_counts=True)
+    order = np.lexsort((log.times, log.users))
+    is_return = (np.diff(log.users[order]) == 0) & (np.diff(log.times[order]) > pause)
+    returning = np.unique(log.users[order][1:][is_return])
+    return bool(
+        pause
+        and len(users)
+        and len(returning) < MAX_RETURNING * len(users)
+        and (counts > 1).mean() > 1 / 2
+    )
+
+
 def _gaps(log: Log) -> NDArray[np.float64]:
     """Return the seconds between successive events of each user that are not at one time."""
     order = np.lexsort((log.times, log.users))
@@ -74,11 +94,14 @@ def describe_visits(config: VisitConfig, traits: DataTraits) -> str:
             "The rankers learned from the start of each window and from one later moment of each "
             "user."
         )
-    return (
+    text = (
         f"A visit ends after {config.pause / MINUTE:g} minutes without an event. The rankers "
         f"learned from the start of each window and from up to {config.moments} moments of each "
         "user's visits."
     )
+    if config.relevant == "next":
+        text += " Hardly any user returns, so only the next item of a visit is relevant then."
+    return text
 
 
 def has_visits(config: VisitConfig, traits: DataTraits) -> bool:
@@ -113,13 +136,25 @@ def add_visit_moments(
     by ``seed``, so that users with many events do not outweigh the others.
     """
     random = np.random.default_rng(seed)
-    moments = list(users)
+    moments, is_next = list(users), config.relevant == "next"
     events = split_events_by_user(log.between(*window), users)
     for own, user in zip(events, users, strict=True):
         drawn = random.permutation(find_moments(own, config.pause))[: config.moments]
         advanced = (advance_user(own, user, int(earlier)) for earlier in sorted(drawn))
-        moments += [one for one in advanced if one]
+        within = [one for one in advanced if one]
+        moments += [keep_next(own, one) if is_next and len(one.since) else one for one in within]
     return sorted(moments, key=lambda user: user.at)
+
+
+def keep_next(own: Log, user: ActiveUser) -> ActiveUser:
+    """Return a user at a moment with the next liked item as the only relevant one.
+
+    Items that are liked next at one time are all relevant.
+    """
+    later = own.take(np.flatnonzero((own.times >= user.at) & (own.weights > 0)))
+    later = later.take(np.flatnonzero(np.isin(later.items, user.relevant)))
+    following = later.items[later.times == later.times[0]]
+    return replace(user, relevant=np.unique(following).astype(np.int64))
 
 
 def find_moments(own: Log, pause: float, reached: Sequence[int] = VISIT_EVENTS) -> list[int]:

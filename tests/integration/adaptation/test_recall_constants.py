@@ -37,7 +37,8 @@ from tests.serving import QUICK
 
 USERS, ITEMS, EVENTS, TASTES, YEARS = 150, 240, 3_000, 8, 5
 NOISE = 0.4  # share of purchases of any item
-OTHERS = ("item_cf", "rp3beta", "sequence", "session_knn", "embedding")  # channels that would only cost time
+# Channels that would only cost time.
+OTHERS = ("item_cf", "rp3beta", "sequence", "session_knn", "embedding")
 EPOCH = 100  # days, for which an item has a taste where tastes change
 RECALL = RecallConfig()
 

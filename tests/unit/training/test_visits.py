@@ -11,6 +11,8 @@ from offline.training.visits import (
     choose_pause,
     describe_visits,
     find_moments,
+    is_session_data,
+    keep_next,
     training_moments,
 )
 from tests.fakes import small_dataset
@@ -133,3 +135,44 @@ def test_the_report_says_what_a_visit_is():
     text = describe_visits(VisitConfig(pause=4 * HOUR, moments=3), DATASET.traits)
     assert "240 minutes" in text
     assert "3 moments" in text
+
+
+@pytest.mark.parametrize(
+    ("log", "pause", "expected"),
+    [
+        (visiting(20.0, DAY, users=40, visits=1), HOUR, True),
+        (visiting(20.0, DAY, users=40, visits=2), HOUR, False),  # all users return
+        (visiting(20.0, DAY, users=40, visits=1, events=1), HOUR, False),
+        (visiting(20.0, DAY, users=40, visits=1), 0.0, False),  # no visits
+        (log_at([]), HOUR, False),
+    ],
+)
+def test_data_are_of_sessions_where_hardly_any_user_returns(log, pause, expected):
+    assert is_session_data(log, pause) is expected
+
+
+def test_only_the_next_new_item_is_relevant_in_data_of_sessions():
+    log = DATASET.log
+    window = float(log.times[len(log) // 2]), float(log.times[-1])
+    users = find_active_users(log, *window)
+    later, following = (
+        add_visit_moments(log, users, window, replace(CONFIG, relevant=relevant), seed=3)
+        for relevant in ("later", "next")
+    )
+    within = [pair for pair in zip(later, following, strict=True) if len(pair[0].since)]
+    assert len(within) > 10
+    assert any(len(one.relevant) > 1 for one, _ in within)
+    for one, other in within:
+        own = log.take(np.flatnonzero((log.users == one.user) & (log.weights > 0)))
+        own = own.between(one.at, window[1])
+        new = own.items[np.isin(own.items, one.relevant)]
+        assert other.relevant.tolist() == new[:1].tolist()
+    starts = [pair for pair in zip(later, following, strict=True) if not len(pair[0].since)]
+    assert all(one.relevant.tolist() == other.relevant.tolist() for one, other in starts)
+
+
+def test_items_that_are_liked_next_at_one_time_are_all_relevant():
+    own = log_at([1.0, 2.0, 2.0, 3.0], items=[4, 5, 6, 7])
+    (user,) = find_active_users(own, 0.0, 9.0)
+    moment = keep_next(own, replace(user, at=2.0))
+    assert moment.relevant.tolist() == [5, 6]
