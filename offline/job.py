@@ -183,7 +183,7 @@ def adapt_config(
         pause = choose_pause(before)
         relevant: RelevantItems = "next" if is_session_data(before, pause) else "later"
         config = replace(config, visits=VisitConfig(pause=pause, relevant=relevant))
-        config = replace(config, recall=with_pause(config.recall, pause))
+    config = replace(config, recall=with_pause(config.recall, config.visits.pause))
     wiring = funnel_config(config, cpu)
     result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)
     chosen = result.settings

@@ -30,6 +30,7 @@ from offline.data.dataset import Log
 from offline.models.popularity import PopularityConfig, fit_popularity
 from offline.models.registry import build_users
 from offline.models.segments import SegmentEncoding, SegmentsConfig, fit_segments
+from offline.models.session_knn import SessionKNNConfig, fit_visits
 from offline.models.user_cf import UserCFConfig, fit_raters
 from offline.publish.index import IndexConfig, index_builder
 from offline.publish.writer import TrainingResult, write_bundle
@@ -164,6 +165,7 @@ def make_models(
         },
         friends=NO_FRIENDS,
         centred=False,
+        visits=fit_visits(events, shape, SessionKNNConfig(pause=np.inf)),
     )
 
 

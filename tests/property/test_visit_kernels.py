@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.contracts import History
+from app.kernels.neighbours import table_spans
+from app.kernels.visits import sum_visits, visit_amounts
 from app.recall.session_knn import SessionKNNChannel, SessionKNNChannelConfig
 from offline.data.dataset import Log
 from offline.models.session_knn import SessionKNNConfig, fit_visits
@@ -73,3 +75,24 @@ def test_scores_and_contributions_are_those_of_the_formula(seed, n, n_liked, n_n
     parts = channel.contributions(one, found.rows)
     assert parts.events.tolist() == liked
     assert parts.amounts == pytest.approx(amounts[found.rows], rel=1e-5)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 9_999), st.integers(1, 6))
+def test_compiled_loops_compute_what_python_does(seed, n_liked):
+    random = np.random.default_rng(seed)
+    visits = fit_visits(random_log(random, 40), (4, ITEMS), SessionKNNConfig(visit_items=3))
+    likes, decays = random.integers(0, ITEMS, n_liked), [0.7, 0.6, 0.8]
+    arrays = (
+        *table_spans(visits.item_indptr, likes),
+        *(visits.item_visits, visits.item_places, visits.weights),
+        *(decay ** np.arange(size) for decay, size in zip(decays, (n_liked, 9, 9), strict=True)),
+        *(4, visits.indptr, visits.rows, visits.item_weights),
+    )
+    wanted = random.integers(0, ITEMS, 3)
+    with np.errstate(over="ignore"):
+        rows, scores = sum_visits.python(*arrays)
+        amounts = visit_amounts.python(*arrays, wanted)
+    for compiled, plain in zip(sum_visits(*arrays), (rows, scores), strict=True):
+        assert compiled.tobytes() == plain.tobytes()
+    assert visit_amounts(*arrays, wanted).tobytes() == amounts.tobytes()
