@@ -124,7 +124,7 @@ class TrainingListQuery(BaseModel):
     responses=STARTED,
 )
 async def start_training(http: Request, options: TrainingIn = DEFAULTS) -> Response:
-    """Request a training, which begins within two seconds.
+    """Request a training, which begins within seconds.
 
     One training runs at a time. It is a process of its own with low priority, and ends as one of
     the command line does: the gate decides whether its bundle comes into service.

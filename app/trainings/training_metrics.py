@@ -23,11 +23,11 @@ class TrainingMetrics:
         """Set the metrics. The records are read if one has changed, or if a training runs."""
         try:
             changed = self._folder.path.stat().st_mtime_ns
-        except OSError:  # there never was a training
-            changed = 0
-        if changed == self._seen and not self._is_running:
+            if changed == self._seen and not self._is_running:
+                return
+            records = self._folder.newest()
+        except OSError:  # there never was a training, or its folder belongs to another account
             return
-        records = self._folder.newest()
         set_training_metrics(records, self._metrics)
         self._seen = changed
         self._is_running = any(not record.has_ended for record in records)

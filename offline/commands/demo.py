@@ -17,6 +17,7 @@ from app.settings import Settings
 from offline.commands.train import TrainOptions, train
 from offline.data.fetch import fetch_ml_100k
 from offline.data.origin import TERMS
+from offline.trainings.background import training_in_background
 
 READY_TIMEOUT = 60.0  # seconds
 
@@ -53,7 +54,15 @@ def demo(
         console.rule("Training")
         train(folder, settings, TrainOptions())
     console.rule("Serving")
-    serve(settings, user)
+    data_folder = find_data_of(settings.out, data)
+    with training_in_background(settings.model_copy(update={"train_data": data_folder})):
+        serve(settings, user)
+
+
+def find_data_of(out: Path, data: Path) -> Path | None:
+    """Return the folder that the bundle in service learned from, if it is in ``data``."""
+    folder = data / read_manifest(find_current_bundle(out)).dataset
+    return folder if folder.is_dir() else None
 
 
 def has_bundle(out: Path) -> bool:

@@ -73,6 +73,7 @@ class TrainingStarter:
                     self._warn(f"this process starts no trainings: {obstacle}")
                     self.ending.wait(RETRY_SECONDS)
                     continue
+                self.folder.unfinished()  # ends a request that was left while nothing could take it
                 with announce(self.folder.path, self.occasion.notice()) as change:
                     self._serve(change)
             except OSError as error:
@@ -131,29 +132,37 @@ class TrainingStarter:
             OSError: the record or the log cannot be written.
         """
         with self.folder.claim(record) as lock:
-            path = self.folder.log_path(record.training_id)
-            create_private_file(path)
-            flags = [
-                *(["--from-archive"] if record.from_archive else []),
-                *(["--force"] if record.force else []),
-                *("--handover", Handover(record.training_id, lock).argument()),
-            ]
-            log.info("the training %s begins; its log is %s", record.training_id, path)
-            with path.open("ab") as output:
-                process = subprocess.Popen(  # noqa: S603 - the command is ours
-                    [*self.program, *self.arguments, *flags],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(lock,),
-                )
-            with suppress(OSError):  # it has ended, or the system does not allow it
-                os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            try:
+                process = self._start(record, lock)
+            except OSError as error:
+                self.folder.write(record.ended("failed", time.time(), f"it cannot start: {error}"))
+                raise
             try:
                 self._await(process)
             finally:  # this process may be ending
                 ended = self._result(record, process.returncode)
         self.occasion.ended(ended)
+
+    def _start(self, record: TrainingRecord, lock: int) -> "subprocess.Popen[bytes]":
+        path = self.folder.log_path(record.training_id)
+        create_private_file(path)
+        flags = [
+            *(["--from-archive"] if record.from_archive else []),
+            *(["--force"] if record.force else []),
+            *("--handover", Handover(record.training_id, lock).argument()),
+        ]
+        log.info("the training %s begins; its log is %s", record.training_id, path)
+        with path.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - the command is ours
+                [*self.program, *self.arguments, *flags],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock,),
+            )
+        with suppress(OSError):  # it has ended, or the system does not allow it
+            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        return process
 
     def _await(self, process: "subprocess.Popen[bytes]") -> None:
         """Wait until the process ends; end it if this process is to end."""

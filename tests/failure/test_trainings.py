@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from app.settings import Settings
-from app.trainings.trainer_notices import TrainerNotice, read_trainer
-from app.trainings.training_folder import TrainingFolder
+from app.trainings.trainer_notices import TrainerNotice, announce, read_trainer
+from app.trainings.training_folder import NOBODY, TrainingFolder
 from app.trainings.training_record import SCHEDULE, TrainingRecord, new_training_id
 from offline.trainings.background import service_arguments
 from offline.trainings.trainer import NICENESS, TrainingStarter
@@ -127,6 +127,28 @@ def test_what_is_due_while_another_training_runs_is_skipped(settings):
         with trainer(settings, occasion, "exit 0"):
             error = first_end(occasion)
     assert error.training_id == running.training_id
+
+
+def test_a_process_that_cannot_start_has_failed_and_trainings_go_on(settings, caplog):
+    occasion = Due(record())
+    one = TrainingStarter(settings, [], occasion, [str(settings.out / "absent")], poll=0.01)
+    thread = threading.Thread(target=one.run)
+    thread.start()
+    folder = TrainingFolder(settings.trainings_folder)
+    until(lambda: folder.newest() and folder.newest()[0].has_ended)
+    one.ending.set()
+    thread.join(10)
+    assert folder.newest()[0].reason.startswith("it cannot start: ")
+    assert "trainings cannot be started now" in caplog.text
+
+
+def test_a_request_that_was_left_is_not_taken_later(settings):
+    folder = TrainingFolder(settings.trainings_folder)
+    with announce(folder.path, TrainerNotice()):
+        folder.request(record(by_request=True))
+    with trainer(settings, Due(), "exit 0"):
+        until(lambda: read_trainer(folder.path))
+        assert folder.newest()[0].reason == NOBODY
 
 
 def test_where_nothing_can_be_written_nobody_takes_requests(tmp_path, caplog):

@@ -15,6 +15,7 @@ from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS
 from app.rerank.policies import SceneSettings
 from app.settings import Settings
+from app.trainings.training_folder import TrainingFolder
 from offline.commands.train import PHASES, TrainOptions, train
 from offline.config import JobConfig, read_config
 from offline.data.errors import DataError
@@ -151,13 +152,16 @@ def test_bad_rows_are_kept_aside_with_line_and_reason(job):
     assert "2 rows could not be used: see " in output
 
 
-def test_too_many_bad_rows_stop_the_job_before_anything_is_written(tmp_path):
+def test_too_many_bad_rows_stop_the_job_before_any_bundle_is_written(tmp_path):
     folder = write_recbole(tmp_path / "cinema", world(3, **SMALL))
     with (folder / "cinema.inter").open("a") as file:
         file.write("u1\ti1\tmany stars\t900000000\n" * 100)
     with pytest.raises(TooManyBadRowsError, match="100 of the 700 rows"):
         trained_on(folder, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out" / "bundles").exists()
+    (record,) = TrainingFolder(Settings(out=tmp_path / "out").trainings_folder).newest()
+    assert (record.state, record.phase) == ("failed", "Reading and checking the data")
+    assert "100 of the 700 rows" in record.reason
 
 
 @pytest.mark.parametrize(
