@@ -65,11 +65,20 @@ class ActivatedBody(BaseModel):
     before: str | None
 
 
-@router.get("/bundles", summary="The bundles", response_model=BundlesBody)
+@router.get(
+    "/bundles",
+    summary="The bundles",
+    response_model=BundlesBody,
+    responses=error_bodies({503: "The folder cannot be read."}),
+)
 async def get_bundles(http: Request) -> Response:
     """Return the newest 50 bundles with the gate's verdict and the figures of their test."""
     out = service_of(http).settings.out
-    return json_response({"bundles": await asyncio.to_thread(_describe_all, out)})
+    try:
+        bundles = await asyncio.to_thread(_describe_all, out)
+    except OSError as error:
+        raise RefusalError(503, f"{out} cannot be read: {error}") from None
+    return json_response({"bundles": bundles})
 
 
 def _describe_all(out: Path) -> list[dict[str, Any]]:

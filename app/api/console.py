@@ -68,6 +68,6 @@ async def console_file(http: Request, name: str) -> Response:
     if file is None:
         raise RefusalError(404, f"the console has no file {name}")
     headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
-    if http.headers.get("if-none-match") == file.etag:
+    if file.etag in http.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(file.content, headers=headers, media_type=file.media_type)

@@ -193,11 +193,11 @@ async def _respond(
         explain = partial(explain_missing_item, deployment.bundle, record, options.why)
     arrived = scope["arrived"]
     answer = await service.recommend(request_id, record, arrived, explain)
-    body = render_answer(answer, arrived, explain=options.explain)
+    body = render_answer(answer, arrived, explain=options.explain or options.contributions)
     if options.fields:
         catalogue, rows = answer.deployment.live_items.catalogue, answer.run.slate.pool.rows
         add_fields(body["items"], catalogue, rows, options.fields)
-    if options.explain and options.contributions:
+    if options.contributions:
         await add_contributions(body, answer)
     if options.preview:
         scope["route"] = PREVIEW  # not among the times of lists that are shown

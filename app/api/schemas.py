@@ -176,7 +176,7 @@ class RecommendOptions(ListOptions):
     explain: bool = Field(default=False, description="Explain how each item came to be here.")
     contributions: bool = Field(
         default=False,
-        description="With `explain`: how much each feature added to an item's score. The first "
+        description="Explain, and say how much each feature added to an item's score. The first "
         "time takes some seconds.",
     )
     preview: bool = Field(

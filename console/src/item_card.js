@@ -18,6 +18,10 @@ function pictureOf(fields) {
   return typeof address === "string" && address.startsWith("https://") ? address : null;
 }
 
+const hide = (event) => {
+  event.currentTarget.hidden = true;
+};
+
 export function because(reason) {
   const titles = reason.because.map((id, n) => reason.because_titles[n] || id);
   return titles.length ? `because of ${titles.join(" and ")}` : `from ${reason.channel}`;
@@ -29,7 +33,7 @@ export function ItemCard({ item, position, children }) {
   const price = Object.keys(fields).find((name) => PRICE.test(name) && fields[name] !== null);
   const facts = [text(fields.category), text(fields.year)].filter((fact) => fact !== "–");
   return html`<li class="card item">
-    ${picture && html`<img src=${picture} alt="" loading="lazy" referrerpolicy="no-referrer" />`}
+    ${picture && html`<img src=${picture} alt="" loading="lazy" referrerpolicy="no-referrer" onError=${hide} />`}
     <div>
       <p class="title">
         <span class="muted">${position}.</span>

@@ -1,11 +1,18 @@
 """The console in a real browser against a real service: its pages, what they change, its errors."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from app.bundle.activation import point_to
+from app.catalogue.attributes import NumberColumn, TextColumn
 from app.trainings.trainer_notices import TrainerNotice, announce
+from offline.publish.writer import write_bundle
 from tests.browser.conftest import KEYS, SCRIPT, STORED_KEY, follow
+from tests.bundles import build_training_result
+from tests.fakes import ITEMS, small_models
 from tests.serving import hosted, leisurely, until
 
 pytestmark = pytest.mark.browser
@@ -28,6 +35,20 @@ def empty(tmp_path_factory, redis_url):
     """A service that waits for its first bundle."""
     out = tmp_path_factory.mktemp("empty") / "out"
     with hosted(leisurely(out=out, redis_url=redis_url), ready=False) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, redis_url):
+    """A service whose items have prices, and pictures at addresses of several kinds."""
+    pictures = [f"{('https', 'http', 'javascript')[n % 3]}://x.example/{n}" for n in range(ITEMS)]
+    prices = NumberColumn(np.arange(ITEMS) + 0.5)
+    columns = {"price": prices, "image": TextColumn.of(pictures)}
+    models = small_models()
+    models = replace(models, catalogue=replace(models.catalogue, attributes=columns))
+    out = tmp_path_factory.mktemp("shop")
+    point_to(write_bundle(build_training_result(models=models), out))
+    with hosted(leisurely(out=out, redis_url=redis_url)) as service:
         yield service
 
 
@@ -76,6 +97,12 @@ def test_a_user_is_found_and_the_list_shown_beside_the_history(guarded, open_pag
     page.locator(".cards .item").nth(4).wait_for()
     assert page.locator(".cards .item").count() == 5
     assert "comedy" in page.locator(".cards .item").first.inner_text()
+    last = page.locator(".cards .item a").nth(4).inner_text()
+    identity = page.locator(".cards .item a").nth(4).get_attribute("href").partition("id=")[2]
+    page.get_by_label("Pin").fill(f"1:{identity}")
+    page.get_by_role("button", name="Show the list").click()
+    page.locator(".cards .item", has_text="pinned").wait_for()
+    assert last in page.locator(".cards .item").first.inner_text()
     history = page.get_by_role("region", name="The newest events of u1")
     assert "click" in history.inner_text()
     page.get_by_label("Item", exact=True).fill("i0")
@@ -123,6 +150,20 @@ def test_an_item_is_found_changed_and_hidden(guarded, open_page):
     page.get_by_role("button", name="Hide from every list").wait_for()
     page.get_by_role("button", name="content").click()
     page.locator(".cards .item").first.wait_for()
+
+
+def test_cards_have_prices_and_pictures_of_safe_addresses_alone(shop, open_page):
+    page = open_page(shop, "try?user=nobody&k=9", key=None)
+    assert page.locator(".cards .item .price").count() == 9
+    addresses = {one.get_attribute("src") for one in page.locator(".cards img").all()}
+    assert addresses
+    assert all(address.startswith("https://x.example/") for address in addresses)
+    item = page.locator(".cards .item a").first.get_attribute("href").partition("id=")[2]
+    follow(page, f"items?id={item}")
+    page.get_by_label("price").fill("7.25")
+    page.get_by_role("button", name="Save").click()
+    page.locator("dl.facts", has_text="7.25").wait_for()
+    assert shop.client.get(f"/items/{item}").json()["attributes"]["price"] == 7.25
 
 
 def test_a_bundle_is_compared_and_put_into_service(guarded, open_page):

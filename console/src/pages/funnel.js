@@ -82,7 +82,7 @@ function Contributions({ item }) {
 
 function Run({ overview, options }) {
   const params = listParams(options);
-  const asked = { ...params, explain: "true", contributions: "true", preview: "true" };
+  const asked = { ...params, contributions: "true", preview: "true" };
   const list = useLoad(() => get("/recommend", asked), [JSON.stringify(params)]);
   const [chosen, setChosen] = useState(0);
   return html`<${Loaded} of=${list} what="funnel">
@@ -123,6 +123,6 @@ export function Funnel({ overview, options }) {
   return html`
     <p class="muted">What one request does, stage by stage. It does not count as shown.</p>
     <${ListForm} page="funnel" overview=${overview} options=${options} />
-    ${options.user ? html`<${Run} overview=${overview} options=${options} />` : html`<${Empty}>Choose a user.<//>`}
+    ${options.user ? html`<${Run} key=${JSON.stringify(options)} overview=${overview} options=${options} />` : html`<${Empty}>Choose a user.<//>`}
   `;
 }

@@ -15,8 +15,10 @@ export const suggestUsers = (overview) => async (prefix) =>
   mayReadUsers(overview) ? (await get("/users", { prefix, limit: 20 })).users.map((user) => user.user_id) : [];
 
 /** The parameters of a list that does not count as shown. */
-export const listParams = ({ user, scene, filter, k, explore }) => ({
+export const listParams = ({ user, scene, filter, k, explore, boost, pin }) => ({
   user_id: user,
+  boost,
+  pin,
   scene,
   filter,
   k: k || 10,
@@ -139,7 +141,9 @@ export function TryUser({ overview, options }) {
           <option value="no" selected=${options.explore === "no"}>no</option>
         </select>`}
       <//>
+      <${Field} label="Boost" name="boost" value=${options.boost || ""} maxlength="500" placeholder=${'0.3 if category == "Drama"'} />
+      <${Field} label="Pin" name="pin" value=${options.pin || ""} maxlength="300" placeholder="1:50" />
     <//>
-    ${options.user ? html`<${Answer} overview=${overview} options=${options} />` : html`<${Empty}>Choose a user. Any id works: one that is not known gets a list too.<//>`}
+    ${options.user ? html`<${Answer} key=${JSON.stringify(options)} overview=${overview} options=${options} />` : html`<${Empty}>Choose a user. Any id works: one that is not known gets a list too.<//>`}
   `;
 }

@@ -173,7 +173,7 @@ def test_the_newest_events_are_shown_to_those_who_may_read_users(guarded):
 
 
 def test_the_contributions_of_the_features_add_up_to_the_score(guarded):
-    answer = get(guarded, "/recommend", user_id="u3", explain=True, contributions=True)
+    answer = get(guarded, "/recommend", user_id="u3", contributions=True)
     for item in answer["items"]:
         explained = item["explain"]
         assert set(explained["contributions"]) == {*column_names(FINE_VIEW), "constant"}
