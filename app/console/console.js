@@ -195,7 +195,7 @@ var ye,br,sn,Ys,Yl,wr,jl,kr,fo,qs,Xl=Symbol.for("pv"),ql={},Kl=[],fc=/^m(i|n|o|s
     ${s&&g`<img src=${s} alt="" loading="lazy" referrerpolicy="no-referrer" onError=${nu} />`}
     <div>
       <p class="title">
-        <span class="muted">${t}.</span>
+        <span class="muted">${t}.${" "}</span>
         <a href=${Zt("items",{id:e.item_id})}>${e.title||e.item_id}</a>
         ${e.slot&&e.slot!=="organic"&&g` <${Tt} kind="info">${e.slot}<//>`}
       </p>
@@ -216,7 +216,7 @@ var ye,br,sn,Ys,Yl,wr,jl,kr,fo,qs,Xl=Symbol.for("pv"),ql={},Kl=[],fc=/^m(i|n|o|s
       hideCaption
       empty="No events: this user is new."
       rows=${l}
-      columns=${[["item",s=>g`<a href=${Zt("items",{id:s.item_id})}>${s.title||s.item_id}</a>`],["event",s=>g`${s.type||"event"} ${s.value!==1||!s.type||s.type==="rating"?Fe(s.value,2):""}`],["",s=>g`<${Tt} kind=${n(s.weight)[0]}>${n(s.weight)[1]}<//>`],["when",s=>Jt(s.timestamp),"when"]]}
+      columns=${[["item",s=>g`<a href=${Zt("items",{id:s.item_id})}>${s.title||s.item_id}</a>`],["event",s=>g`${s.type||"event"} ${s.value!==1||!s.type||s.type==="rating"?Fe(s.value,2):""}`,"when"],["",s=>g`<${Tt} kind=${n(s.weight)[0]}>${n(s.weight)[1]}<//>`],["when",s=>Jt(s.timestamp),"when"]]}
     />`}
   <//>`}function ou(e){return!e||typeof e!="object"||Array.isArray(e)?Oe(typeof e=="number"?Fe(e,4):e):Object.entries(e).map(([n,l])=>typeof l=="object"?`${n} at rank ${l.rank+1}`:`${n} ${Fe(l)}`).join(", ")||"–"}function iu({params:e}){const[t,n]=Ce(null),[l,s]=Ce(null),i=async c=>{const{item:u}=Ml(c);s(null),n(null);try{n(await Be("/explain",{...e,item_id:u.trim()}))}catch(d){s(d)}},r=["item_id","stage","reason","user_id","bundle"];return g`<section aria-label="Why not this item?">
     <h2>Why not this item?</h2>

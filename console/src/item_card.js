@@ -36,7 +36,7 @@ export function ItemCard({ item, position, children }) {
     ${picture && html`<img src=${picture} alt="" loading="lazy" referrerpolicy="no-referrer" onError=${hide} />`}
     <div>
       <p class="title">
-        <span class="muted">${position}.</span>
+        <span class="muted">${position}.${" "}</span>
         <a href=${link("items", { id: item.item_id })}>${item.title || item.item_id}</a>
         ${item.slot && item.slot !== "organic" && html` <${Badge} kind="info">${item.slot}<//>`}
       </p>

@@ -45,7 +45,7 @@ function History({ user }) {
       rows=${events}
       columns=${[
         ["item", (row) => html`<a href=${link("items", { id: row.item_id })}>${row.title || row.item_id}</a>`],
-        ["event", (row) => html`${row.type || "event"} ${row.value !== 1 || !row.type || row.type === "rating" ? number(row.value, 2) : ""}`],
+        ["event", (row) => html`${row.type || "event"} ${row.value !== 1 || !row.type || row.type === "rating" ? number(row.value, 2) : ""}`, "when"],
         ["", (row) => html`<${Badge} kind=${kinds(row.weight)[0]}>${kinds(row.weight)[1]}<//>`],
         ["when", (row) => moment(row.timestamp), "when"],
       ]}
