@@ -23,7 +23,7 @@ class GorseEdge:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(START):
+        if scope["type"] != "http" or not f"{scope['path']}/".startswith(START):
             await self._app(scope, receive, send)
             return
         if not accepts_json(scope["headers"]):

@@ -1,7 +1,6 @@
 """Query strings of Gorse's API: numbers, categories and cursors."""
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -89,7 +88,7 @@ def read_cursor(http: Request) -> str:
         raise RefusalError(400, "send the cursor of the answer before, unchanged", "cursor")
     try:  # a plus sign that was not encoded arrives as a blank
         return base64.b64decode(text.replace(" ", "+"), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # also of a text that is not ASCII
         raise RefusalError(
             400, "send the cursor of the answer before, unchanged", "cursor"
         ) from None
