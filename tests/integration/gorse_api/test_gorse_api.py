@@ -362,6 +362,8 @@ def test_feedback_of_all_users_is_listed_in_its_order(ask):
         assert keys == sorted(set(keys))
         assert [key for key in keys if key[0] == kind] == [tuple(row.values())[:3] for row in rows]
     assert {key[0] for key in keys} == {kind}
+    at_once = ask("GET", f"/feedback/{kind}", params={"n": 1_000})  # several reads of the store
+    assert [(r["FeedbackType"], r["UserId"], r["ItemId"]) for r in at_once["Feedback"]] == keys
     other = ask("GET", "/feedback", params={"n": 1})["Cursor"]
     assert "another feedback type" in ask(
         "GET", "/feedback/zzz", None, 400, params={"cursor": other}
@@ -432,6 +434,8 @@ def test_an_answer_is_written_back(ask, user):
     assert set(second) <= set(listed(ask, user))  # its time has not come
     ask("POST", "/feedback", [row_of("read", user, second[0], Timestamp=str(int(time.time())))])
     assert second[0] not in listed(ask, user)  # read earlier than written back
+    row = ask("GET", f"/feedback/read/{user}/{second[0]}")
+    assert row["Timestamp"] < row["Updated"]
 
 
 def test_the_newest_items_come_first(ask, item):
