@@ -8,6 +8,7 @@ import pytest
 
 from app.bundle.activation import point_to
 from app.catalogue.attributes import NumberColumn, TextColumn
+from app.recall.registry import CHANNELS
 from app.trainings.trainer_notices import TrainerNotice, announce
 from offline.publish.writer import write_bundle
 from tests.browser.conftest import KEYS, SCRIPT, STORED_KEY, follow
@@ -120,9 +121,9 @@ def test_a_faulty_filter_is_explained(guarded, open_page):
 def test_the_funnel_shows_each_stage_and_the_parts_of_a_score(guarded, open_page):
     page = open_page(guarded, "funnel?user=u1")
     picture = page.locator(".sankey svg")
-    assert re.search(
-        r"13 channels proposed \d+ items; merged \d+", picture.get_attribute("aria-label")
-    )
+    numbers = r" channels proposed \d+ items; merged \d+, coarse \d+, fine \d+, list 10"
+    sentence = picture.get_attribute("aria-label")
+    assert re.match(str(len(CHANNELS)) + numbers, sentence)
     stages = page.get_by_role("region", name="Stages in the order they ended").inner_text()
     assert all(stage in stages for stage in ("history", "recall.ease", "coarse", "rerank"))
     parts = page.get_by_role("region", name="What each feature added")
