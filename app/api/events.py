@@ -108,6 +108,7 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
     for (event_type, outcome), n in Counter((e.type, OUTCOMES[o]) for e, o in pairs).items():
         service.metrics.count("events", event_type, outcome, n=n)
     accepted = [event for event, outcome in pairs if outcome != AppendOutcome.DUPLICATE]
+    _count_by_scene(service, accepted)
     for event_type, n in Counter(event.type for event in trained).items():
         service.metrics.count("events", event_type, "trained", n=n)
     limit = now - settings.late_seconds
@@ -122,6 +123,17 @@ async def store_events(service: Service, new_events: Sequence[Event], now: float
         "out_of_order": outcomes.count(AppendOutcome.OUT_OF_ORDER),
         "late": late.total(),
     }
+
+
+def _count_by_scene(service: Service, events: Sequence[Event]) -> None:
+    """Count the events for the scenes of the recent lists that they name."""
+    if service.deployment is None:
+        return
+    scene_of = service.deployment.consumer.scene_of
+    named = [(scene_of(event.request_id), event.type) for event in events if event.request_id]
+    for (scene, event_type), n in Counter(named).items():
+        if scene is not None:
+            service.metrics.count("scene_events", scene, event_type, n=n)
 
 
 def _separate_trained(

@@ -126,6 +126,20 @@ FAMILIES = (
         "`no_event_type`, `future` (more than a minute ahead), `written_back`.",
         ("outcome",),
     ),
+    Family(
+        "counter",
+        "lists_shown",
+        "Lists by the scene where they are shown.",
+        ("scene",),
+    ),
+    Family("counter", "items_shown", "Items of these lists.", ("scene",)),
+    Family(
+        "counter",
+        "scene_events",
+        "Stored events by the scene of the list that their `request_id` names, if it is one of the "
+        "newest 100,000: clicks and conversions of a scene, over `lists_shown` or `items_shown`.",
+        ("scene", "type"),
+    ),
     Family("counter", "impressions_dropped", "Lists whose impressions could not be written."),
     Family(
         "counter",

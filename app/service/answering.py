@@ -106,8 +106,10 @@ def run_side_effects(effects: Sequence[SideEffect], answer: Answer, metrics: Met
 
 
 def record_metrics(metrics: Metrics, answer: Answer) -> None:
-    """Record the result of each stage, and what degraded the answer."""
+    """Record the result of each stage, what degraded the answer, and how much its scene shows."""
     metrics.record_stages(answer.run.results)
+    metrics.count("lists_shown", answer.record.scene)
+    metrics.count("items_shown", answer.record.scene, n=len(answer.item_ids))
     metrics.record_answer(answer.degraded, fallback(answer.run))
 
 

@@ -106,6 +106,10 @@ class StreamConsumer:
         """Return the lowest id that an entry of this stream must have to be read."""
         return next_id(self.after[stream]) if stream in self.after else f"{self.since}-0"
 
+    def scene_of(self, request_id: str) -> str | None:
+        """Return the scene of a recent list, "" for none; None: no recent list has this id."""
+        return self._lists.text_of(request_id)
+
     async def run(self) -> None:
         """Follow the streams until cancelled, whatever the server does."""
         await follow_streams(
