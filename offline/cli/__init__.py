@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from offline.cli import keys, operation, training
+from offline.cli import bundle_store, keys, operation, training
 from offline.cli.errors import errors_as_sentences as errors_as_sentences
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.add_typer(operation.app)
 app.add_typer(training.app)
+app.add_typer(bundle_store.app)
 app.add_typer(keys.app)
 
 

@@ -23,7 +23,11 @@ REMEDIES = {
     errno.EACCES: "this account may not use it; change its owner or mode, or choose another folder "
     "with --out",
 }
-EXTRAS = {"optuna": "tune", "implicit": "bpr"}  # import name -> extra, where it is not "train"
+EXTRAS = {
+    "optuna": "tune",
+    "implicit": "bpr",
+    "obstore": "s3",
+}  # import name -> extra, where it is not "train"
 
 
 @contextmanager
