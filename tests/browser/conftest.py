@@ -15,7 +15,7 @@ from app.access.keys import format_key
 from app.bundle.stored_bundles import list_bundles
 from tests.bundles import edit_manifest
 from tests.conftest import ROOT, copy_trained
-from tests.serving import Hosted, hosted, leisurely
+from tests.serving import Hosted, hosted, leisurely, until
 
 REQUIRED = "REQUIRE_BROWSER"  # CI sets it: there, what is missing is a failure
 AXE = ROOT / "console/node_modules/axe-core/axe.min.js"
@@ -83,6 +83,7 @@ def prepare(service: Hosted) -> None:
         event = {"user_id": user, "type": "click", "context": {"page": SCRIPT}, **shown}
         assert client.post("/events", json=event, headers=headers).is_success
     client.post("/events", json={"user_id": "u1", "item_id": "i2", "type": "no"}, headers=headers)
+    until(lambda: client.get("/activity/scenes", headers=headers).json()["lists"] == 2)
 
 
 def follow(page, route: str) -> None:
