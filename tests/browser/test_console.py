@@ -1,6 +1,7 @@
 """The console in a real browser against a real service: its pages, what they change, its errors."""
 
 import re
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from app.bundle.activation import point_to
 from app.catalogue.attributes import NumberColumn, TextColumn
+from app.process.embedded_server import embedded_server
 from app.recall.registry import CHANNELS
 from app.trainings.trainer_notices import TrainerNotice, announce
 from offline.publish.writer import write_bundle
@@ -243,6 +245,21 @@ def test_each_page_says_in_sentences_that_there_is_no_bundle(empty, open_page):
         follow(page, route)
         assert expected.get(name, "Not available now") in text_of(page), name
         assert "undefined" not in text_of(page)
+
+
+def test_without_redis_there_are_lists_and_the_rest_says_what_is_absent(
+    trained, tmp_path, open_page
+):
+    with ExitStack() as redis:
+        url = redis.enter_context(embedded_server(tmp_path / "redis"))
+        with hosted(leisurely(out=trained, state=tmp_path, redis_url=url)) as service:
+            redis.close()
+            page = open_page(service, "try?user=u1", key=None)
+            assert page.locator(".cards .item").count() == 10
+            assert "history" in page.get_by_role("alert").inner_text()
+            follow(page, "overview")
+            assert page.get_by_role("alert").count() == 2  # activity and scenes
+            assert "Redis" in page.get_by_role("alert").first.inner_text()
 
 
 def test_a_service_that_is_gone_is_named(guarded, open_page):
