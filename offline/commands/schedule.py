@@ -41,7 +41,8 @@ def schedule(
     """Train by the timetable and on request until SIGTERM or Ctrl-C; print a line for each end.
 
     Raises:
-        DataError: this process cannot train, or there is nothing to learn from.
+        DataError: this process cannot train, there is nothing to learn from, or the bundle in
+            service learned from files that are not named.
     """
     logs.configure(settings.log_level)
     if obstacle := training_obstacle(settings):
@@ -54,7 +55,15 @@ def schedule(
         )
     created = None
     with suppress(BundleError):
-        created = parse_manifest(find_current_bundle(settings.out)).created
+        manifest = parse_manifest(find_current_bundle(settings.out))
+        created = manifest.created
+        if training.data is None and manifest.needs_data:
+            raise DataError(
+                f"{manifest.version} in {settings.out} learned from the files of "
+                f"{manifest.dataset}, which a training of the archive alone would forget: name "
+                "their folder with --data. To learn from the archive alone from now on, run "
+                "`recfunnel train --from-archive` once without --every and --at."
+            )
     console = Console()
     scheduled = Scheduled(
         timetable,

@@ -103,8 +103,9 @@ class Scheduled:
     clock: Clock = time.time
 
     def notice(self) -> TrainerNotice:
-        following = None if self.next == inf else self.next
-        return TrainerNotice(data=self.data, schedule=self.timetable.text, next=following)
+        if self.next == inf:
+            return TrainerNotice(data=self.data)
+        return TrainerNotice(data=self.data, schedule=self.timetable.text, next=self.next)
 
     def due(self) -> TrainingRecord | None:
         now = self.clock()

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.trainings.trainer_notices import TrainerNotice
 from app.trainings.training_folder import TrainingFolder, TrainingRunsError
 from app.trainings.training_record import SCHEDULE, TrainingRecord, new_training_id
 from offline.trainings.schedule import Scheduled, TimeOfDay, TrainingInterval, first_time
@@ -107,5 +108,5 @@ def test_one_training_is_due_at_each_time_and_its_end_is_reported():
     requested = Scheduled(TrainingInterval.parse("never"), inf, lines.append)
     requested.begin()
     assert lines[-1].endswith("Trainings begin on request alone.")
-    assert requested.notice().next is None
+    assert requested.notice() == TrainerNotice()
     assert requested.due() is None
