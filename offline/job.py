@@ -2,7 +2,7 @@
 
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,8 @@ from app.bundle.activation import point_to
 from app.bundle.pointer import current_version
 from app.cpu import Cpu
 from app.deadline import NO_CHECKPOINTS
+from app.recall.channel import ChannelConfig
+from app.recall.session_knn import SessionKNNChannelConfig
 from app.rerank.seen import seen_rules
 from offline.adaptation.recall_constants import choose_constants
 from offline.config import JobConfig
@@ -169,7 +171,9 @@ def divide_data(data: LoadedData) -> tuple[Dataset, TimeSplit, list[str]]:
 def adapt_config(
     dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu
 ) -> tuple[JobConfig, list[ConstantChoice]]:
-    """Choose the pause between visits and the constants of recall for this data.
+    """Choose what visits are, and the constants of recall, for this data.
+
+    The channel ``session_knn`` is turned off where users return, unless it is for all data.
 
     Nothing is chosen if ``config.adapt`` is false.
 
@@ -184,10 +188,22 @@ def adapt_config(
         relevant: RelevantItems = "next" if is_session_data(before, pause) else "later"
         config = replace(config, visits=VisitConfig(pause=pause, relevant=relevant))
     config = replace(config, recall=with_pause(config.recall, config.visits.pause))
+    if config.visits.relevant != "next":
+        config = replace(config, channels=_without_session_channel(config.channels))
     wiring = funnel_config(config, cpu)
     result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)
     chosen = result.settings
     return replace(config, recall=chosen.recall, channels=chosen.channels), result.choices
+
+
+def _without_session_channel(channels: Mapping[str, ChannelConfig]) -> dict[str, ChannelConfig]:
+    """Return the configs with ``session_knn`` off, unless it is for all data."""
+    return {
+        name: replace(one, enabled=False)
+        if isinstance(one, SessionKNNChannelConfig) and one.sessions_only
+        else one
+        for name, one in channels.items()
+    }
 
 
 def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:

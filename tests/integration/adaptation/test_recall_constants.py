@@ -16,6 +16,7 @@ from app.bundle.bundle import read_manifest
 from app.catalogue.ids import IdIndex
 from app.deadline import NO_CHECKPOINTS
 from app.recall.registry import read_channel_configs
+from app.recall.session_knn import SessionKNNChannelConfig
 from app.settings import Settings
 from offline.adaptation.recall_constants import (
     MIN_QUERIES,
@@ -204,8 +205,17 @@ def test_data_with_visits_choose_a_pause(cpu, pause, visits):
     assert choices == []
     assert bool(adapted.visits.pause) == visits
     assert adapted.recall.session_knn.pause == (adapted.visits.pause or inf)
-    assert replace(adapted, visits=config.visits, recall=config.recall) == config
-    own = replace(config, visits=replace(config.visits, moments=2))
+    # Without long pauses no user returns: the data are of sessions.
+    assert adapted.visits.relevant == ("next" if visits else "later")
+    assert adapted.channels["session_knn"].enabled == visits
+    same = replace(adapted, visits=config.visits, recall=config.recall, channels=config.channels)
+    assert same == config
+    for_all = SessionKNNChannelConfig(sessions_only=False)
+    own = replace(
+        config,
+        visits=replace(config.visits, moments=2),
+        channels={**config.channels, "session_knn": for_all},
+    )
     assert adapt_config(data, split, own, cpu) == (own, [])
 
 
