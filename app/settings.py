@@ -5,6 +5,7 @@ underscores, as in ``RECFUNNEL_POLICY__DIVERSITY=0.1``) or in ``recfunnel.toml``
 wins. ``REDIS_URL`` keeps its usual name. ``docs/reference/settings.md`` is generated from here.
 """
 
+import json
 import logging
 import os
 import tomllib
@@ -451,6 +452,7 @@ class Settings(BaseSettings):
         os.environ["RECFUNNEL_HOST"] = self.host
         os.environ["RECFUNNEL_PORT"] = str(self.port)
         os.environ["RECFUNNEL_WORKERS"] = str(self.workers)
+        os.environ["RECFUNNEL_CORS_ORIGINS"] = json.dumps(self.cors_origins)
         if self.redis_url:
             os.environ["REDIS_URL"] = self.redis_url
 

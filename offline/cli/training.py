@@ -214,18 +214,41 @@ def report(
 
 
 @app.command()
-def demo(
-    out: Out = None,
+def demo(  # noqa: PLR0913, PLR0917 - one argument for each option
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of bundles. Default: out; with --shop, DATA/shop-out."),
+    ] = None,
     host: Host = None,
     port: Port = None,
-    data: Annotated[Path, typer.Option(help="Folder for MovieLens 100K.")] = Path("data"),
-    user: Annotated[str, typer.Option(help="The user whose list is shown.")] = "196",
+    data: Annotated[Path, typer.Option(help="Folder for the data.")] = Path("data"),
+    user: Annotated[
+        str | None,
+        typer.Option(help="The user whose list is shown. Default: 196; with --shop, c0001."),
+    ] = None,
+    users: Annotated[
+        int, typer.Option(help="With --shop: how many customers it has.", min=50, max=9_999)
+    ] = 2_000,
+    page_port: Annotated[
+        int | None,
+        typer.Option(help="With --shop: the port of its page. Default: one above --port.", min=1),
+    ] = None,
+    *,
+    shop: Annotated[
+        bool, typer.Option("--shop", help="A made-up shop and its page, instead of MovieLens.")
+    ] = False,
 ) -> None:
-    """Get MovieLens 100K, train, serve and show a list. Serves until Ctrl-C."""
+    """Get data, train, serve and show a list: MovieLens 100K, or a shop. Serves until Ctrl-C."""
     with errors_as_sentences():
-        from offline.commands.demo import demo as run  # noqa: PLC0415 - slow to import
+        if shop:
+            from offline.commands.demo_shop import ShopOptions, demo_shop  # noqa: PLC0415 - slow
 
-        run(settings(out=out, host=host, port=port), data, user)
+            options = ShopOptions(data, users, page_port, **without_absent(user=user))
+            demo_shop(settings(out=out or options.default_out, host=host, port=port), options)
+        else:
+            from offline.commands.demo import demo as run  # noqa: PLC0415 - slow to import
+
+            run(settings(out=out, host=host, port=port), data, user or "196")
 
 
 @data_commands.callback()

@@ -74,8 +74,8 @@ def has_bundle(out: Path) -> bool:
     return True
 
 
-def print_list(console: Console, url: str, user: str, ready_timeout: float = READY_TIMEOUT) -> None:
-    """Request a list as any client does, and print it.
+def print_list(console: Console, url: str, user: str, ready_timeout: float = READY_TIMEOUT) -> bool:
+    """Request a list as any client does, and print it. Return whether the service became ready.
 
     ``ready_timeout`` is in seconds.
     """
@@ -84,7 +84,7 @@ def print_list(console: Console, url: str, user: str, ready_timeout: float = REA
             console.print(
                 "The service did not become ready. Its log above shows the cause.", style="red"
             )
-            return
+            return False
         query: dict[str, str | bool] = {"user_id": user, "explain": True}
         answer = client.get("/recommend", params=query).json()
     console.print(_list_table(answer, user))
@@ -97,6 +97,7 @@ def print_list(console: Console, url: str, user: str, ready_timeout: float = REA
         "Press Ctrl-C to stop the service.",
         soft_wrap=True,
     )
+    return True
 
 
 def _is_ready(client: httpx.Client, timeout: float) -> bool:
