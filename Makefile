@@ -6,7 +6,7 @@ DATA := data/ml-100k
 OUT := out
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help venv npm demo train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs console console-check sbom audit pin-images compose-verify clean
+.PHONY: help venv npm demo shop train serve test test-unit check lint-fix load bench api-fuzz chaos soak quality docs console console-check sbom audit pin-images compose-verify clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -47,6 +47,9 @@ npm: $(NPM)/.made $(GORSE_NPM)/.made ## install what builds and tests the TypeSc
 # exec: Ctrl-C reaches the program itself, and no process is left.
 demo: .venv/.demo ## get MovieLens 100K, train, serve, show a first list (Ctrl-C ends it)
 	@exec $(BIN)/recfunnel demo
+
+shop: .venv/.demo ## make up a shop, train, serve its lists and a page (Ctrl-C ends it)
+	@exec $(BIN)/recfunnel demo --shop
 
 $(DATA): | .venv/.demo
 	@$(BIN)/recfunnel data get ml-100k --to $(dir $(DATA))

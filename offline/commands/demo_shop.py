@@ -54,7 +54,7 @@ def serve_with_page(settings: Settings, options: ShopOptions) -> None:
         if print_list(console, service, options.user):
             console.print(f"[bold]The shop  {page}/[/bold]", highlight=False, soft_wrap=True)
 
-    origins = (page, f"http://localhost:{port}")
+    origins = (*settings.cors_origins, page, f"http://localhost:{port}")
     with page_server(settings.host, port, service, options.folder):
         threading.Thread(target=announce, daemon=True).start()
         serve(settings.model_copy(update={"cors_origins": origins}))
@@ -68,12 +68,12 @@ def page_port(settings: Settings, options: ShopOptions) -> int:
 def demo_shop(
     settings: Settings,
     options: ShopOptions,
-    today: date | None = None,
+    training: TrainOptions | None = None,
     serve: Callable[[Settings, ShopOptions], None] = serve_with_page,
 ) -> None:
     """Write the shop's files if there are none, train if there is no bundle, and serve.
 
-    The log ends on the day before ``today`` (UTC).
+    The log ends on the day before today (UTC).
 
     Raises:
         PortTakenError: a port is not free.
@@ -90,9 +90,9 @@ def demo_shop(
         console.print(used, markup=False, highlight=False, soft_wrap=True)
     else:
         console.rule("The shop")
-        _write_files(console, options, today or datetime.now(UTC).date())
+        _write_files(console, options, datetime.now(UTC).date())
         console.rule("Training")
-        train(options.folder, settings, TrainOptions())
+        train(options.folder, settings, training or TrainOptions())
     console.rule("Serving")
     serve(settings, options)
 

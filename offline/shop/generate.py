@@ -72,7 +72,7 @@ def _products_table(products: Products, begin: datetime) -> pl.DataFrame:
             "category": names[products.category],
             "brand": np.array(BRANDS)[products.brand],
             "price": products.price,
-            "stock_quantity": products.stock,
+            "stock_quantity": products.stock_quantity,
             "release_date": [
                 (begin + timedelta(days=float(share) * DAYS)).date() if share else None
                 for share in products.since

@@ -19,16 +19,18 @@ FILES = {  # path -> file and type
     "/shop.js": ("shop.js", "text/javascript; charset=utf-8"),
     "/cards.js": ("cards.js", "text/javascript; charset=utf-8"),
     "/recfunnel-client.js": ("recfunnel-client.js", "text/javascript; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
     "/shop.css": ("shop.css", "text/css; charset=utf-8"),
 }
 PICTURE = re.compile(r"/(images/[\w-]+\.svg)")
+POLL = 0.1  # seconds between looks at whether to end
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self' {service}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-class Content(NamedTuple):
+class PageFile(NamedTuple):
     """What is answered for a path."""
 
     body: bytes
@@ -44,18 +46,18 @@ class PageServer(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.pictures = pictures
         self.policy = POLICY.format(service=service)
-        self.contents: Mapping[str, Content] = {
-            path: Content((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
-        } | {"/service.json": Content(json.dumps({"url": service}).encode(), "application/json")}
+        self.contents: Mapping[str, PageFile] = {
+            path: PageFile((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
+        } | {"/service.json": PageFile(json.dumps({"url": service}).encode(), "application/json")}
         super().__init__(address, PageHandler)
 
-    def find(self, path: str) -> Content | None:
+    def find(self, path: str) -> PageFile | None:
         """Return what is at a path, or None. No path leads out of the folder of pictures."""
         picture = PICTURE.fullmatch(path)
         if picture is None:
             return self.contents.get(path)
         file = self.pictures / picture[1]
-        return Content(file.read_bytes(), "image/svg+xml") if file.is_file() else None
+        return PageFile(file.read_bytes(), "image/svg+xml") if file.is_file() else None
 
 
 class PageHandler(BaseHTTPRequestHandler):
@@ -97,7 +99,9 @@ class PageHandler(BaseHTTPRequestHandler):
 def page_server(host: str, port: int, service: str, pictures: Path) -> Iterator[PageServer]:
     """Serve the page in a thread, until the end of ``with``. Port 0 is any free one."""
     with PageServer((host, port), service, pictures) as server:
-        thread = threading.Thread(target=server.serve_forever, name="shop-page", daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(POLL,), name="shop-page", daemon=True
+        )
         thread.start()
         try:
             yield server

@@ -23,7 +23,7 @@ class Products:
     category: NDArray[np.int64]  # index into ``RANGE``
     brand: NDArray[np.int64]  # index into ``BRANDS``
     price: NDArray[np.float64]
-    stock: NDArray[np.int64]
+    stock_quantity: NDArray[np.int64]
     appeal: NDArray[np.float64]  # log of how much all customers like it
     style: NDArray[np.float64]  # (n, STYLES)
     since: NDArray[np.float64]  # when it came, as a share of the log's time; 0 for most
@@ -48,7 +48,7 @@ def make_products(random: np.random.Generator, n: int) -> Products:
         category=category,
         brand=brand,
         price=price,
-        stock=np.where(random.random(n) < SOLD_OUT, 0, random.geometric(0.04, n)),
+        stock_quantity=np.where(random.random(n) < SOLD_OUT, 0, random.geometric(0.04, n)),
         appeal=random.normal(0, 0.9, n),
         style=random.normal(0, 1, (n, STYLES)),
         since=np.where(random.random(n) < NEW, random.uniform(0.3, 0.97, n), 0.0),

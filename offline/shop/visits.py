@@ -10,7 +10,7 @@ from offline.shop.range import BRANDS, RANGE
 
 DAYS = 180  # of the log
 DAY = 86_400.0  # seconds
-VISITS = 5.5  # of a customer, in the mean
+VISITS = 3.5  # of a customer, in the mean
 VIEWS = 2.8  # of a visit, in the mean, after the first
 CONCENTRATION = 0.18  # of tastes: the smaller, the fewer categories a customer likes
 SEASON = 1.2  # how much the month changes what is looked at, as a log

@@ -1,13 +1,19 @@
 """Every endpoint has an example, in the pages and in ``/docs``, and those of ``/docs`` work."""
 
 import re
+import shlex
 import shutil
 from contextlib import ExitStack
 
 import orjson
+from typer.main import get_command
 
 from app.bundle.bundle import find_current_bundle
+<<<<<<< HEAD
 from app.trainings.trainer_notices import TrainerNotice, announce
+=======
+from offline import cli
+>>>>>>> 7e0cecb (Serve the shop by recfunnel demo --shop, with a page tested in a browser and a tutorial)
 from tests.bundles import edit_manifest
 from tests.conftest import ROOT
 from tests.serving import hosted, leisurely
@@ -129,3 +135,25 @@ def test_the_examples_of_docs_work_unchanged(out, redis_url):
                     method, path, params=given["query"], content=content, headers=headers
                 )
                 assert answer.is_success, (method, path, body, answer.text)
+
+
+def shown_commands():
+    """The page and the words of every command of ``recfunnel`` in a block of shell."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True) if "recfunnel " in line else []
+                if "recfunnel" in words:
+                    yield page.name, words[words.index("recfunnel") + 1 :]
+
+
+def test_every_command_in_the_pages_exists_and_has_its_options():
+    seen = set()
+    for page, words in shown_commands():
+        command, left = get_command(cli.app), list(words)
+        while hasattr(command, "commands"):
+            assert left[0] in command.commands, (page, words)
+            command = command.commands[left.pop(0)]
+        command.make_context("recfunnel", left)
+        seen.add((page, command.name))
+    assert {("shop.md", name) for name in ("doctor", "train", "serve")} <= seen

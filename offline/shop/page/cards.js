@@ -23,8 +23,8 @@ export function priceOf(fields) {
 }
 
 export function picture(fields) {
-  const src = typeof fields?.image === "string" ? `/${fields.image}` : "data:,";
-  return element("img", { src, alt: "", width: 240, height: 180 });
+  const src = typeof fields?.image === "string" ? { src: `/${fields.image}` } : {};
+  return element("img", { ...src, alt: "", width: 240, height: 180 });
 }
 
 function because(item) {

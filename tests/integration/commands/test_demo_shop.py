@@ -1,0 +1,54 @@
+"""``recfunnel demo --shop``: what keeps it from starting. tests/browser has the shop itself."""
+
+import socket
+
+import pytest
+
+from app.access.keys import format_key
+from app.process.serve import PortTakenError
+from app.settings import Settings
+from offline.commands.demo_shop import ShopOptions, demo_shop
+from offline.data.errors import DataError
+from offline.errors import CommandError
+from tests.serving import free_port
+
+KEYS = format_key("operator", ["admin"], "rf_" + "shopkeys" * 4)
+
+
+def options_in(folder):
+    return ShopOptions(folder, users=50, page_port=free_port())
+
+
+def run(settings, options):
+    demo_shop(settings, options, serve=lambda *_: pytest.fail("it served"))
+
+
+def test_other_files_in_the_way_are_named_and_kept(tmp_path):
+    options = options_in(tmp_path)
+    options.folder.mkdir()
+    (options.folder / "orders.xlsx").write_text("mine")
+    with pytest.raises(DataError, match=r"has files, and events\.csv is not one of them"):
+        run(Settings(out=tmp_path / "out", port=free_port(), redis_url=None), options)
+    assert [path.name for path in options.folder.iterdir()] == ["orders.xlsx"]
+
+
+def test_a_bundle_of_other_data_is_not_shown_as_the_shop(trained, tmp_path):
+    with pytest.raises(CommandError, match="is of cinema, and not of the shop"):
+        run(Settings(out=trained, port=free_port(), redis_url=None), options_in(tmp_path))
+
+
+@pytest.mark.parametrize("other", [{"api_keys": KEYS}, {"host": "recs.example"}])
+def test_a_service_with_keys_or_for_a_network_is_refused(tmp_path, other):
+    settings = Settings(out=tmp_path, port=free_port(), redis_url=None, **other)
+    with pytest.raises(CommandError, match="asks the service without a key"):
+        run(settings, options_in(tmp_path))
+
+
+def test_a_port_of_the_page_that_is_taken_names_its_option(tmp_path):
+    port = free_port()
+    options = ShopOptions(tmp_path, page_port=port)
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(PortTakenError, match=f"--page-port {port + 1}$"),
+    ):
+        run(Settings(out=tmp_path, port=free_port(), redis_url=None), options)
