@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 SHUTDOWN_TIMEOUT = 3  # seconds for requests in flight to end after SIGTERM
 RESERVED_FILES = 128  # for the bundle, Redis, the log and threads
-PORT_OPTION = "--port"
 BACKLOG = 1024  # connections that the kernel accepts before a worker does
 
 
@@ -52,8 +51,8 @@ class PortTakenError(Exception):
     """Another process listens on the port; the text says what to do."""
 
 
-def check_port(host: str, port: int, option: str = PORT_OPTION) -> None:
-    """Check that the port is free; ``option`` sets it.
+def check_port(host: str, port: int) -> None:
+    """Check that the port is free.
 
     Raises:
         PortTakenError: the port is taken.
@@ -63,10 +62,9 @@ def check_port(host: str, port: int, option: str = PORT_OPTION) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            variable = f" (RECFUNNEL_PORT={port + 1})" if option == PORT_OPTION else ""
             raise PortTakenError(
                 f"cannot listen on {host}:{port} ({error.strerror}): stop what runs there, or "
-                f"choose another port with {option} {port + 1}{variable}"
+                f"choose another port with --port {port + 1} (RECFUNNEL_PORT={port + 1})"
             ) from None
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from app.access.loopback import is_loopback
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import read_manifest
-from app.process.serve import check_port, serve
+from app.process.serve import PortTakenError, check_port, serve
 from app.settings import Settings
 from offline.commands.demo import has_bundle, print_list
 from offline.commands.train import TrainOptions, train
@@ -83,7 +83,7 @@ def demo_shop(
     console = Console()
     _check_page_can_ask(settings)
     check_port(settings.host, settings.port)
-    check_port(settings.host, page_port(settings, options), "--page-port")
+    _check_page_port(settings.host, page_port(settings, options))
     if has_bundle(settings.out):
         _check_dataset(settings.out)
         used = f"The bundle in {settings.out} is used."
@@ -103,6 +103,16 @@ def _check_page_can_ask(settings: Settings) -> None:
             "the page of the sample shop asks the service without a key, so it is for this machine "
             "alone: remove the API keys from the settings, and listen on 127.0.0.1"
         )
+
+
+def _check_page_port(host: str, port: int) -> None:
+    try:
+        check_port(host, port)
+    except PortTakenError:
+        raise PortTakenError(
+            f"cannot listen on {host}:{port} for the page of the shop: stop what runs there, or "
+            f"choose another port with --page-port {port + 1}"
+        ) from None
 
 
 def _check_dataset(out: Path) -> None:

@@ -9,16 +9,16 @@ import orjson
 from typer.main import get_command
 
 from app.bundle.bundle import find_current_bundle
-<<<<<<< HEAD
 from app.trainings.trainer_notices import TrainerNotice, announce
-=======
 from offline import cli
->>>>>>> 7e0cecb (Serve the shop by recfunnel demo --shop, with a page tested in a browser and a tutorial)
 from tests.bundles import edit_manifest
 from tests.conftest import ROOT
 from tests.serving import hosted, leisurely
 
 DEMO_USER, DEMO_ITEMS = "196", ("50", "288")  # that examples name
+COMMAND = re.compile(
+    r"(?:\w+=\S+ )*(?:\.venv/bin/)?recfunnel ((?:'[^']*'|\"[^\"]*\"|[^|>&;'\"#])+)"
+)
 
 
 def operations(told):
@@ -142,9 +142,9 @@ def shown_commands():
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL):
             for line in block.replace("\\\n", " ").splitlines():
-                words = shlex.split(line, comments=True) if "recfunnel " in line else []
-                if "recfunnel" in words:
-                    yield page.name, words[words.index("recfunnel") + 1 :]
+                found = COMMAND.match(line)
+                if found:
+                    yield page.name, shlex.split(found[1])
 
 
 def test_every_command_in_the_pages_exists_and_has_its_options():
