@@ -94,20 +94,35 @@ def test_every_alert_is_tested_to_fire_and_to_be_silent() -> None:
         assert used <= given
 
 
-def test_the_alerts_fire_when_they_should() -> None:
+def run_promtool(*arguments: str) -> None:
+    """Run Prometheus' checker beside the alerts; skip, or fail if it is required and absent."""
     promtool = shutil.which("promtool")
     if promtool is None:
         missing = "promtool is not on the PATH: it is in the package prometheus of Debian"
         (pytest.fail if "REQUIRE_PROMTOOL" in os.environ else pytest.skip)(missing)
-    for command in (("check", "rules", "alerts.yml"), ("test", "rules", "alerts_test.yml")):
-        ended = subprocess.run(
-            [str(promtool), *command],
-            cwd=ALERTS.parent,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+    ended = subprocess.run(
+        [str(promtool), *arguments], cwd=ALERTS.parent, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_the_alerts_fire_when_they_should() -> None:
+    run_promtool("check", "rules", "alerts.yml")
+    run_promtool("test", "rules", "alerts_test.yml")
+
+
+def test_prometheus_can_read_every_query_of_the_dashboard_and_of_the_pages(tmp_path: Path) -> None:
+    page = (ROOT / "docs/reference/metrics.md").read_text()
+    queries = [target["expr"] for panel in panels() for target in panel["targets"]]
+    queries += [line for line in page.splitlines() if line.startswith("sum by (scene)")]
+    rules = [
+        {"record": f"query_{n}", "expr": query.replace("$__rate_interval", "5m")}
+        for n, query in enumerate(queries)
+    ]
+    assert len(rules) > 50
+    file = tmp_path / "queries.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    run_promtool("check", "rules", str(file))
 
 
 def test_the_dashboard_shows_every_metric() -> None:
