@@ -58,7 +58,7 @@ class TrainingStarter:
     program: Sequence[str] = PROGRAM
     poll: float = POLL_SECONDS
     ending: threading.Event = field(default_factory=threading.Event)
-    _last_error: str = field(default="", init=False)
+    _last_logged: str = field(default="", init=False)
     _has_terminated: bool = field(default=False, init=False)  # the training, because this ends
 
     @property
@@ -70,14 +70,14 @@ class TrainingStarter:
         while not self.ending.is_set():
             try:
                 if obstacle := self._obstacle():
-                    self._warn(f"this process starts no trainings: {obstacle}")
+                    self._log(logging.INFO, f"this process starts no trainings: {obstacle}")
                     self.ending.wait(RETRY_SECONDS)
                     continue
                 self.folder.unfinished()  # ends a request that was left while nothing could take it
                 with announce(self.folder.path, self.occasion.notice()) as change:
                     self._serve(change)
             except OSError as error:
-                self._warn(f"trainings cannot be started now: {error}")
+                self._log(logging.WARNING, f"trainings cannot be started now: {error}")
                 self.ending.wait(RETRY_SECONDS)
 
     def _serve(self, change: Callable[[TrainerNotice], None]) -> None:
@@ -200,7 +200,8 @@ class TrainingStarter:
         self.folder.write(ended)
         return ended
 
-    def _warn(self, text: str) -> None:
-        if text != self._last_error:
-            log.warning(text)
-        self._last_error = text
+    def _log(self, level: int, text: str) -> None:
+        """Log what keeps trainings from starting, unless it is what was logged last."""
+        if text != self._last_logged:
+            log.log(level, "%s", text)
+        self._last_logged = text

@@ -1,5 +1,6 @@
 """Trainings are processes of their own: what is recorded however they end."""
 
+import logging
 import os
 import threading
 from contextlib import contextmanager
@@ -153,6 +154,7 @@ def test_a_request_that_was_left_is_not_taken_later(settings):
 
 def test_where_nothing_can_be_written_nobody_takes_requests(tmp_path, caplog):
     (tmp_path / "out").write_text("a file, and no folder")
+    caplog.set_level(logging.INFO)
     settings = Settings(out=tmp_path / "out")
     with trainer(settings, Due(), "exit 0"):
         until(lambda: "this process starts no trainings" in caplog.text)
@@ -161,6 +163,7 @@ def test_where_nothing_can_be_written_nobody_takes_requests(tmp_path, caplog):
 
 
 def test_a_bundle_that_learned_from_files_is_not_forgotten(trained, caplog):
+    caplog.set_level(logging.INFO)
     settings = Settings(out=trained, state=trained.parent / "state-of-nobody")
     with trainer(settings, Due(record()), "exit 0"):
         until(lambda: "learned from the files of" in caplog.text)
