@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+import offline.shop
 from app.access.loopback import is_loopback
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import read_manifest
@@ -20,6 +21,7 @@ from offline.errors import CommandError
 from offline.shop.generate import LOG, ShopSize, write_shop
 from offline.shop.page_server import page_server
 
+TRAINING = Path(offline.shop.__file__).with_name("training.toml")
 NAME = "shop"  # of the folder, and so of the data set
 
 
@@ -92,7 +94,7 @@ def demo_shop(
         console.rule("The shop")
         _write_files(console, options, datetime.now(UTC).date())
         console.rule("Training")
-        train(options.folder, settings, training or TrainOptions())
+        train(options.folder, settings, training or TrainOptions(config=TRAINING))
     console.rule("Serving")
     serve(settings, options)
 

@@ -1,13 +1,15 @@
 """``recfunnel demo --shop``: what keeps it from starting. tests/browser has the shop itself."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
 from app.access.keys import format_key
 from app.process.serve import PortTakenError
 from app.settings import Settings
-from offline.commands.demo_shop import ShopOptions, demo_shop
+from offline.commands.demo_shop import TRAINING, ShopOptions, demo_shop
+from offline.config import build_job_config, read_config
 from offline.data.errors import DataError
 from offline.errors import CommandError
 from tests.serving import free_port
@@ -21,6 +23,12 @@ def options_in(folder):
 
 def run(settings, options):
     demo_shop(settings, options, serve=lambda *_: pytest.fail("it served"))
+
+
+def test_its_training_takes_fewer_users_and_has_the_defaults_else():
+    config, default = read_config(TRAINING), build_job_config({}, "nothing")
+    assert config.users_per_window < default.users_per_window
+    assert replace(config, users_per_window=default.users_per_window) == default
 
 
 def test_other_files_in_the_way_are_named_and_kept(tmp_path):
