@@ -108,6 +108,17 @@ def item_raters_start(prefix: str) -> str:
     return f"{prefix}:gorse:raters_of:"
 
 
+def has_indexed_users(prefix: str, key: bytes) -> bool:
+    """Return whether a key is one of the indexes whose members name users."""
+    names = (gorse_users_key(prefix).encode(), raters_key(prefix).encode())
+    return key in names or key.startswith(item_raters_start(prefix).encode())
+
+
+def indexed_user(member: bytes) -> str:
+    """Return the user whom a member of an index names: alone, or after a feedback type."""
+    return member.decode(errors="replace").rpartition(SEPARATOR)[2]
+
+
 async def write_feedback(
     store: Store, prefix: str, rows: Sequence[FeedbackRow], how: Literal["add", "put"]
 ) -> None:

@@ -1,7 +1,8 @@
 """Erase again who was erased after a backup, when the backup is restored.
 
 The journal has digests of erased users alone. So the ids in the restored data are compared by
-their digests: of the users who have keys, of streams, of friends, and in the context of events.
+their digests: of the users who have keys, of streams, of friends, in the context of events, and in
+the indexes of Gorse's feedback, which are restored without them.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from app.request_log.writer import users_of_log_entry
 from app.service.erasure_runner import finish_erasures
 from app.state.erasure_journal import ErasedTimes, ErasureJournal
 from app.state.event_codec import user_and_context
+from app.state.gorse_feedback import has_indexed_users, indexed_user
 from app.state.store import Store
 from app.state.user_store import user_digest
 
@@ -40,12 +42,19 @@ class UserFinder:
     _seen: set[str] = field(default_factory=set, init=False)
 
     def watch(self, commands: Iterable[Sequence[bytes]]) -> Iterator[Sequence[bytes]]:
-        """Yield the commands as they are, and note the users that they name."""
+        """Yield the commands, and note the users that they name.
+
+        Erased users are left out of the indexes of feedback. Otherwise the commands stay as they
+        are.
+        """
         if not self.erased:
             yield from commands
             return
         stem = f"{self.prefix}:u:{{"
         for command in commands:
+            if has_indexed_users(self.prefix, command[1]):
+                yield from self._without_erased(command)
+                continue
             yield command
             key = command[1].decode(errors="replace")
             if key.startswith(stem):
@@ -55,6 +64,18 @@ class UserFinder:
                     self._note(_friends(command[2]))
             elif command[0] == b"XADD":
                 self._note(_users_of_entry(command[2], command[3:]))
+
+    def _without_erased(self, command: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+        """Yield the command that writes an index, unless nobody is left of it."""
+        width = 2 if command[0] == b"ZADD" else 1  # a score stands before each member
+        kept = list(command[:2])
+        for at in range(2, len(command), width):
+            user = indexed_user(command[at + width - 1])
+            self._note([user])
+            if user not in self.users:
+                kept += command[at : at + width]
+        if len(kept) > 2:  # noqa: PLR2004 - the name of the command and the key
+            yield kept
 
     def _note(self, users: Iterable[str]) -> None:
         for user in users:

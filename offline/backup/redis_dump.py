@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, TypeAlias, TypeVar
 
@@ -21,11 +21,12 @@ import redis
 from hiredis import pack_command
 
 from app.request_log.writer import request_log_key
-from app.state.erasure import PARTS, escape_pattern
+from app.state.erasure import escape_pattern
 from app.state.event_codec import events_key, impressions_key
 from app.state.event_writer import MARK_PARTS
 from app.state.private_files import create_private_file
 from app.state.streams import StreamPages
+from offline.backup.manifest import BackupError
 
 Part: TypeAlias = bytes | str | int
 T = TypeVar("T")
@@ -36,10 +37,9 @@ USERS_PER_READ = 100
 ENTRIES_PER_READ = 500  # of a stream: answers of the request log have 4 kB
 MEMBERS_PER_COMMAND = 500
 RESTORED_MARK = "k"  # of a loss before; it would hide the loss of what came after the backup
-USER_PARTS = (
-    tuple(sorted({key("", "").rpartition(":")[2] for key in PARTS.values()} - {RESTORED_MARK}))
-    + MARK_PARTS
-)
+# The ends of the keys of a user, see `app.state.user_store` and the two modules of Gorse's API.
+# ``ge`` has rows that are being erased: the restored journal has the erasure, which removes them.
+USER_PARTS = ("h", "a", "f", "b", "x", "s", "g", "gf", "ge", *MARK_PARTS)
 STREAM_NAMES = {"events": "events", "shown": "shown lists", "served": "logged answers"}
 # Not copied: similarity tables, which workers write from the bundle, and what lives for seconds.
 SKIPPED = re.compile(
@@ -52,6 +52,7 @@ local read = {
   zset = function(key) return redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end,
   set = function(key) return redis.call('SMEMBERS', key) end,
   list = function(key) return redis.call('LRANGE', key, 0, -1) end,
+  hash = function(key) return redis.call('HGETALL', key) end,
 }
 local replies = {}
 for n, key in ipairs(KEYS) do
@@ -103,6 +104,8 @@ class RedisDump:
         starts: list[bytes] = []
         for key in names:
             match = user_key.match(key)
+            if match:
+                _require_known_part(key, match.end())
             if not match:
                 if not SKIPPED.fullmatch(key[len(stem) :]):
                     self._shared.append(key)
@@ -125,6 +128,8 @@ class RedisDump:
             for key, (kind, expires, content) in zip(keys, reply, strict=True):
                 if kind == b"none":
                     continue
+                if kind not in WRITING:
+                    raise _unknown(key, f"the type {kind.decode()}")
                 if kind == b"zset":
                     content[::2], content[1::2] = content[1::2], content[::2]  # scores first
                 self._write(file, WRITING[kind], key, content)
@@ -136,17 +141,21 @@ class RedisDump:
         kind: Any = self.client.type(key)
         if kind == b"stream":
             self._copy_stream(file, key)
-        elif kind in {b"hash", b"set"}:
+        elif kind in {b"hash", b"set", b"zset"}:
             self._copy_members(file, key, kind)
-        else:
+        elif kind != b"none":
             self._copy_small(file, [[key]])
 
     def _copy_members(self, file: IO[bytes], key: bytes, kind: bytes) -> None:
-        members: Iterable[Any] = (
-            (part for pair in self.client.hscan_iter(key, count=KEYS_PER_SCAN) for part in pair)
-            if kind == b"hash"
-            else self.client.sscan_iter(key, count=KEYS_PER_SCAN)
-        )
+        members: Iterable[Any]
+        if kind == b"set":
+            members = self.client.sscan_iter(key, count=KEYS_PER_SCAN)
+        elif kind == b"hash":
+            fields = self.client.hscan_iter(key, count=KEYS_PER_SCAN)
+            members = chain.from_iterable(fields)
+        else:  # the scores stay as the server writes them
+            scored = self.client.zscan_iter(key, count=KEYS_PER_SCAN, score_cast_func=bytes)
+            members = chain.from_iterable((score, member) for member, score in scored)
         self._write(file, WRITING[kind], key, members)
         expires: Any = self.client.pexpiretime(key.decode())
         if expires > 0:
@@ -182,6 +191,19 @@ def _stream_keys(prefix: str) -> tuple[str, str, str]:
 
 def _keys_of_user(start: bytes) -> list[bytes]:
     return [start + part.encode() for part in USER_PARTS]
+
+
+def _require_known_part(key: bytes, start: int) -> None:
+    """Refuse a key of a user that would not be copied."""
+    if key[start:].decode(errors="replace") not in {*USER_PARTS, RESTORED_MARK}:
+        raise _unknown(key, "a name")
+
+
+def _unknown(key: bytes, what: str) -> BackupError:
+    return BackupError(
+        f"Redis has the key {key.decode(errors='replace')} with {what} that this version does not "
+        "back up: use the version of recfunnel that the service runs"
+    )
 
 
 def _open_private(path: Path) -> IO[bytes]:

@@ -1,8 +1,14 @@
 """The command ``recfunnel backup``: one folder with all that a service must not lose."""
 
+import fcntl
 import os
 import shutil
+import signal
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +19,7 @@ from app.process.embedded_server import server_url
 from app.settings import SETTINGS_FILE, Settings
 from app.state.erasure_journal import FILE as JOURNAL_FILE
 from app.state.erasure_journal import ErasureJournal
-from app.state.private_files import PRIVATE_FOLDER, create_private_folder
+from app.state.private_files import PRIVATE_FOLDER, create_private_file, create_private_folder
 from offline.backup.files import FileCopies
 from offline.backup.manifest import FORMAT, BackupError, BackupManifest
 from offline.backup.redis_dump import SHARED, STREAMS, USERS, RedisDump, command_path
@@ -21,6 +27,8 @@ from offline.commands.folders import require_service_folder
 from offline.store_client import open_client
 
 REDIS, STATE = "redis", "state"  # folders of a backup
+DRAFT = ".backup-draft-"  # the beginning of the name of a folder that is not whole yet
+LOCK = ".lock"  # in a draft; locked while its backup runs
 
 
 def backup(settings: Settings, to: Path, *, bundles: bool, archive: bool) -> None:
@@ -35,20 +43,49 @@ def backup(settings: Settings, to: Path, *, bundles: bool, archive: bool) -> Non
         StageError: the server cannot be reached.
     """
     require_service_folder(settings)
-    draft = to.with_name(f".{to.name}.{os.getpid()}")
     try:
+        to = to.resolve()
         if to.exists():
             raise BackupError(f"{to} exists: name a new folder, such as one with the date")
-        create_private_folder(to.absolute().parent)
-        draft.mkdir(mode=PRIVATE_FOLDER)
-        manifest = _fill(settings, draft, bundles=bundles, archive=archive)
-        manifest.write(draft)
-        draft.rename(to)
+        create_private_folder(to.parent)
+        remove_stale_drafts(to.parent)
+        with _draft_in(to.parent) as draft:
+            manifest = _fill(settings, draft, bundles=bundles, archive=archive)
+            manifest.write(draft)
+            (draft / LOCK).unlink()
+            draft.rename(to)
     except OSError as error:
         raise BackupError(f"{to} cannot be written: {error.strerror or error}") from error
+    _print(manifest, to)
+
+
+def remove_stale_drafts(folder: Path) -> None:
+    """Remove what killed backups have left. A draft whose lock is held is being written."""
+    for lock in folder.glob(f"{DRAFT}*/{LOCK}"):
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+@contextmanager
+def _draft_in(folder: Path) -> Iterator[Path]:
+    """Create a folder with a lock; remove it at the end, on SIGTERM too, if it was not renamed."""
+    draft = folder / f"{DRAFT}{os.getpid()}-{time.time_ns()}"
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + 15)) if is_main else None
+    try:
+        draft.mkdir(mode=PRIVATE_FOLDER)
+        create_private_file(draft / LOCK)
+        with (draft / LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    _print(manifest, to)
+        if is_main:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _fill(settings: Settings, draft: Path, *, bundles: bool, archive: bool) -> BackupManifest:

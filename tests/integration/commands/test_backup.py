@@ -1,7 +1,12 @@
 """A backup of a running service brings back its lists, and nothing that was erased since."""
 
+import fcntl
 import gzip
+import os
+import signal
 import time
+from pathlib import Path
+from uuid import uuid4
 
 import orjson
 import polars as pl
@@ -12,13 +17,14 @@ from typer.testing import CliRunner
 from app.state.erasure_journal import ErasureJournal
 from app.state.event_codec import events_key
 from app.state.user_store import generation_key, lost_key, user_digest
+from offline.backup.erasures import UserFinder
 from offline.backup.manifest import BackupError, verify_backup
-from offline.backup.redis_dump import SHARED, USERS, command_path
-from offline.backup.redis_load import mark_lost, read_commands, write_commands
+from offline.backup.redis_dump import SHARED, USERS, RedisDump, command_path
+from offline.backup.redis_load import delete_data, mark_lost, read_commands, write_commands
 from offline.cli import app as cli
 from offline.commands.accept_loss import accept_loss
 from offline.commands.archive import archive_once
-from offline.commands.backup import backup
+from offline.commands.backup import DRAFT, LOCK, backup, remove_stale_drafts
 from offline.commands.restore import RestoreOptions, restore
 from offline.data.errors import DataError
 from tests.conftest import copy_trained
@@ -68,7 +74,8 @@ class Original:
     """A service with a history, its backup, and what came after the backup."""
 
     def __init__(self, folder, trained, redis_url):
-        self.settings = leisurely(out=copy_trained(trained, folder / "out"), redis_url=redis_url)
+        out = copy_trained(trained, folder / "out")
+        self.settings = leisurely(out=out, redis_url=redis_url, gorse_api=True)
         self.path = folder / "backup"
         with hosted(self.settings) as served, redis.Redis.from_url(redis_url) as client:
             client.rpush(f"{self.settings.key_prefix}2:foreign", "not ours")
@@ -98,6 +105,11 @@ class Original:
         ):
             assert client.put(f"/{path}", json=body).is_success
         assert client.delete(f"/items/{self.deleted}").is_success
+        rows = [
+            {"FeedbackType": "star", "UserId": user, "ItemId": "i6", "Value": 2, "Comment": "c"}
+            for user in ("u2", "u4")
+        ]
+        assert client.post("/api/feedback", json=rows).is_success
         erase(client, "u3")
 
     def restored(self, folder, url):
@@ -118,6 +130,8 @@ def test_a_restored_service_gives_the_same_lists_and_fails_closed_until_the_loss
     restore(settings, RestoreOptions(original.path))
     with redis.Redis.from_url(server.url) as client:
         assert data(client, settings.key_prefix) == original.data
+        assert original.data["u:{u2}:gf"].keys() == {b"star\0i6"}
+        assert original.data["gorse:raters_of:i6"] == {b"u2", b"u4"}
         assert client.pexpiretime(f"{settings.key_prefix}:u:{{u1}}:h") > time.time() * 1000
         assert not client.exists(f"{settings.key_prefix}2:foreign")
     with hosted(settings) as served:
@@ -153,6 +167,9 @@ def test_users_who_were_erased_after_the_backup_do_not_come_back(original, tmp_p
         assert any(b'"newi4"' in entry[b"e"] for _, entry in left["events"])
         assert orjson.loads(left["u:{u1}:f"]) == ["u2"]
         assert not any(name.startswith("u:{u4}:") for name in left)
+        assert left["gorse:raters_of:i6"] == {b"u2"}
+        assert [user for user, _ in left["gorse:users"]] == [b"u2"]
+        assert [pair for pair, _ in left["gorse:raters"]] == [b"star\0u2"]
         assert f"erased:{user_digest('u4')}" in left
         assert not client.exists(lost_key(settings.key_prefix))
     assert not ErasureJournal(settings.state_folder, settings.key_prefix).pending()
@@ -242,10 +259,95 @@ def test_a_file_runs_no_other_command_and_writes_no_other_key(tmp_path, content)
         list(read_commands(path, "p"))
 
 
+def test_indexes_are_restored_without_erased_users_who_have_no_rows_in_the_backup():
+    finder = UserFinder({user_digest("anna"): 5.0}, "p")
+    commands = [
+        [b"SADD", b"p:gorse:raters_of:i1", b"anna", b"ben"],
+        [b"SADD", b"p:gorse:raters_of:i2", b"anna"],
+        [b"ZADD", b"p:gorse:raters", b"0", b"like\0anna", b"0", b"like\0ben"],
+        [b"ZADD", b"p:gorse:users", b"0", b"ben", b"0", b"anna"],
+        [b"ZADD", b"p:gorse:item_times", b"7", b"anna"],
+    ]
+    assert list(finder.watch(commands)) == [
+        [b"SADD", b"p:gorse:raters_of:i1", b"ben"],
+        [b"ZADD", b"p:gorse:raters", b"0", b"like\0ben"],
+        [b"ZADD", b"p:gorse:users", b"0", b"ben"],
+        [b"ZADD", b"p:gorse:item_times", b"7", b"anna"],
+    ]
+    assert finder.users == {"anna": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("write", "what"),
+    [
+        (lambda client, p: client.set(f"{p}:u:{{u1}}:new", 1), "a name"),
+        (lambda client, p: client.xadd(f"{p}:u:{{u1}}:h", {"a": 1}), "the type stream"),
+        (lambda client, p: client.pfadd(f"{p}:u:{{u1}}:zz", 1), "a name"),
+    ],
+)
+def test_a_key_that_no_backup_has_ends_the_backup(tmp_path, redis_url, write, what):
+    prefix = f"t{uuid4().hex}"
+    with redis.Redis.from_url(redis_url) as client:
+        write(client, prefix)
+        with pytest.raises(BackupError, match=f"{what} that this version does not back up"):
+            RedisDump(client, prefix, tmp_path).run()
+        delete_data(client, prefix)
+
+
+class WithoutScripts:
+    """A client whose scripts fail: they hold up the server as long as their keys are large."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        assert name != "pipeline", "a script reads all of a large key"
+        return getattr(self._client, name)
+
+
+def test_large_shared_sets_are_copied_with_their_exact_scores(tmp_path, redis_url):
+    prefix = f"t{uuid4().hex}"
+    with redis.Redis.from_url(redis_url) as client:
+        key = f"{prefix}:gorse:item_times"
+        client.zadd(key, {f"i{n}": 1_700_000_000.123457 + n for n in range(2_000)})
+        RedisDump(WithoutScripts(client), prefix, tmp_path).run()
+        before = client.zrange(key, 0, -1, withscores=True)
+        delete_data(client, prefix)
+        write_commands(client, read_commands(command_path(tmp_path, SHARED), prefix))
+        assert client.zrange(key, 0, -1, withscores=True) == before
+        delete_data(client, prefix)
+
+
+def test_drafts_of_killed_backups_are_removed_and_those_in_use_stay(tmp_path):
+    for name in ("dead", "alive"):
+        (tmp_path / f"{DRAFT}{name}").mkdir()
+        (tmp_path / f"{DRAFT}{name}" / LOCK).write_text("")
+    with (tmp_path / f"{DRAFT}alive" / LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        remove_stale_drafts(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [f"{DRAFT}alive"]
+
+
+def test_a_backup_that_is_terminated_leaves_nothing(original, tmp_path, monkeypatch):
+    def terminated(*_, **__):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("offline.commands.backup.RedisDump.run", terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        backup(original.settings, tmp_path / "b", bundles=False, archive=False)
+    assert ended.value.code == 143
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 def test_wrong_places_are_named(original, tmp_path, redis_url):
     settings = original.settings
     with pytest.raises(BackupError, match="exists: name a new folder"):
         backup(settings, original.path, bundles=True, archive=True)
+    with pytest.raises(BackupError, match="exists: name a new folder"):
+        backup(settings, Path(), bundles=True, archive=True)
     with pytest.raises(DataError, match="does not exist"):
         nowhere = leisurely(out=tmp_path / "nowhere")
         backup(nowhere, tmp_path / "b", bundles=True, archive=True)
