@@ -149,9 +149,9 @@ def add_steps(
     app.add_middleware(AdmissionControl)
     app.add_middleware(HangUp, paths=frozenset(FUNNEL_ROUTES))
     app.add_middleware(ArrivalTiming, metrics=metrics)
-    app.add_middleware(EncodedSlashes)
     app.add_middleware(RateLimit, shares=shares, metrics=metrics)
     app.add_middleware(AccessControl, keys=keys, metrics=metrics)
+    app.add_middleware(EncodedSlashes)  # before the roles, which depend on the path that is routed
     if settings.cors_origins:  # before the keys: a browser asks for permission without one
         app.add_middleware(
             CORSMiddleware,

@@ -44,8 +44,8 @@ RULES = (
     _rule("POST PUT PATCH DELETE", r"/items(/.*)?", "write"),
     _rule("POST", r"/(recommend|rank|explain)", "read"),
     # Gorse's API, as the routes above.
-    _rule("DELETE", r"/api/user/[^/]+", "admin"),
-    _rule("GET HEAD POST PUT PATCH DELETE", r"/api/(users?|feedback)(/.*)?", "write"),
+    _rule("GET HEAD POST PUT PATCH", r"/api/users?(/.*)?", "write"),  # DELETE is an erasure
+    _rule("GET HEAD POST PUT PATCH DELETE", r"/api/feedback(/.*)?", "write"),
     _rule("GET HEAD", r"/api/(user-to-user/.*|item/[^/]+/feedback(/.*)?)", "write"),
     _rule("POST PUT PATCH DELETE", r"/api/items?(/.*)?", "write"),
     _rule("POST", r"/api/session/recommend(/[^/]+)?", "read"),
@@ -55,7 +55,10 @@ RULES = (
 
 @lru_cache(maxsize=1_024)  # a few paths are most of the requests
 def required_role(method: str, path: str) -> Role:
-    """Return the role that a request needs. A path that does not exist needs one too."""
+    """Return the role that a request needs. A path that does not exist needs one too.
+
+    The path is the one that is routed: a slash within an id is not a slash there.
+    """
     for rule in RULES:
         if method in rule.methods and rule.path.fullmatch(path):
             return rule.role

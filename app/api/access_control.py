@@ -14,6 +14,7 @@ from app.access.keys import ApiKey
 from app.access.roles import OPEN_PATHS, is_console_path, is_open_path, required_role
 from app.api.batch_bodies import add_record_schema
 from app.api.errors import error_response
+from app.api.schemas import SLASH_PLACEHOLDER
 from app.observe.metrics import Metrics
 
 audit = logging.getLogger("recfunnel.audit")
@@ -118,7 +119,8 @@ def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 def log_status(name: str, method: str, path: str, send: Send) -> Send:
     """Return ``send`` that also logs who did what, and how it ended: one line, whatever is sent."""
-    shown = path if path.isprintable() else ascii(path)
+    shown = path.replace(SLASH_PLACEHOLDER, "%2F")
+    shown = shown if shown.isprintable() else ascii(shown)
 
     async def logged(message: Message) -> None:
         if message["type"] == "http.response.start":
