@@ -76,9 +76,11 @@ class FeedbackTypes:
         parse = FeedbackRule.parse
         return cls(tuple(map(parse, positive)), tuple(map(parse, read)), event_types)
 
-    def excludes(self, kind: str, value: float) -> bool:
-        """Return whether the item of this feedback leaves the lists of its user."""
-        return any(rule.matches(kind, value) for rule in (*self.positive, *self.read))
+    @property
+    def excluding(self) -> tuple[tuple[str, str, float], ...]:
+        """The rules of feedback whose items leave the lists of its user: type, sign and bound."""
+        rules = dict.fromkeys((*self.positive, *self.read))
+        return tuple((rule.kind, rule.sign, rule.bound) for rule in rules)
 
     def event_type(self, kind: str, value: float, configured: Collection[str]) -> str | None:
         """Return the event type of feedback; None if it has no effect on lists but its own.

@@ -14,7 +14,11 @@ from app.api.errors import RefusalError
 from app.api.items import items_access
 from app.api.schemas import PathId, UserPathId
 from app.gorse_api.bodies import MAX_ROWS, read_feedback_rows, read_rows
-from app.gorse_api.feedback_events import store_feedback_events, withdraw_feedback_events
+from app.gorse_api.feedback_events import (
+    require_few_types,
+    store_feedback_events,
+    withdraw_feedback_events,
+)
 from app.gorse_api.items import add_missing_items
 from app.gorse_api.queries import (
     affected,
@@ -77,11 +81,12 @@ async def _store(http: Request, how: Literal["add", "put"]) -> Response:
     sent = await read_rows(http)
     rows = await read_feedback_rows(sent)
     service, deployment = items_access(http)
+    await require_few_types(service, {row.kind for row in rows})
     await add_missing_items(service, deployment, [row.item for row in rows])
     # Events first: they are recognised when the rows are sent again, and a value would grow twice.
-    await store_feedback_events(service, rows)
-    prefix = service.settings.key_prefix
-    await await_store(write_feedback(service.writer, prefix, rows, how))
+    await store_feedback_events(service, rows, how)
+    prefix, rules = service.settings.key_prefix, service.settings.feedback_types.excluding
+    await await_store(write_feedback(service.writer, prefix, rows, how, rules))
     users = {row.user for row in rows}
     await await_store(add_users(service.writer, prefix, users, NEW_USER))
     return affected(len(sent))
@@ -176,9 +181,13 @@ async def _delete(http: Request, user: str, item: str, kind: str = "") -> Respon
     service = service_of(http)
     require_deployment(service)
     prefix = service.settings.key_prefix
-    rows = await await_store(delete_feedback(service.writer, prefix, user, item, kind))
-    await withdraw_feedback_events(service, user, item, rows)
-    return affected(len(rows))
+    # Events first: as long as the rows are there, a repeated request finds what is to be withdrawn.
+    rows = await await_store(read_feedback(service.writer, prefix, user, item))
+    deleted = [row for row in rows if kind in {"", row.kind}]
+    await withdraw_feedback_events(service, deleted, rows)
+    rules = service.settings.feedback_types.excluding
+    keys = [row.key for row in deleted]
+    return affected(len(await await_store(delete_feedback(service.writer, prefix, keys, rules))))
 
 
 @router.get(

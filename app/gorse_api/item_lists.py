@@ -17,7 +17,7 @@ from app.contracts import Request as FunnelRequest
 from app.gorse_api.latest import newest_rows
 from app.gorse_api.queries import Slice, filter_of, number_of, read_categories, read_slice
 from app.gorse_api.schemas import CATEGORY, Scored, list_query
-from app.gorse_api.times import MICROSECONDS, NO_TIME, time_of_year
+from app.gorse_api.times import NO_TIME, time_of_year
 from app.service.deployment import Deployment
 from app.service.item_lists import (
     PopularityList,
@@ -29,6 +29,7 @@ from app.service.item_lists import (
 )
 from app.service.service import Service
 from app.service.similar_users import find_similar_users
+from app.state.gorse_feedback import MICROSECONDS
 from app.state.gorse_records import read_item_times
 
 router = APIRouter(prefix="/api", tags=["gorse"])

@@ -16,7 +16,6 @@ from app.catalogue.attributes import AttributeValue, column_kinds, convert_value
 from app.catalogue.catalogue import MAX_DESCRIPTION_LENGTH, MAX_TITLE_LENGTH, Catalogue
 from app.gorse_api.bodies import read_flag, read_names, read_text
 from app.gorse_api.times import (
-    MICROSECONDS,
     NO_TIME,
     read_time,
     render_time,
@@ -24,6 +23,7 @@ from app.gorse_api.times import (
     year_of,
 )
 from app.live_catalogue.live_items import ItemRecord
+from app.state.gorse_feedback import MICROSECONDS
 from app.state.gorse_records import GorseRecord
 
 NEW_ITEM: GorseRecord = {

@@ -129,7 +129,8 @@ async def gorse_delete_item(http: Request, item_id: PathId) -> Response:
     if deployment.live_items.base.ids.row(item_id) >= 0 or item_id in service.item_store.items:
         await remove_item(service, find_item(service, deployment, item_id))
     await await_store(delete_item_record(service.writer, prefix, item_id))
-    await await_store(delete_item_feedback(service.writer, prefix, item_id))
+    rules = service.settings.feedback_types.excluding
+    await await_store(delete_item_feedback(service.writer, prefix, item_id, rules))
     return affected(1)
 
 

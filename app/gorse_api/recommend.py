@@ -27,14 +27,15 @@ from app.catalogue.public_ids import public_id_fault
 from app.contracts import StageError
 from app.deadline import OverloadError
 from app.gorse_api.bodies import read_feedback_rows, read_rows
+from app.gorse_api.feedback_events import require_few_types
 from app.gorse_api.queries import Slice, filter_of, read_categories, read_slice
 from app.gorse_api.schemas import CATEGORY, GorseFeedback, Scored, describe_body, list_query
-from app.gorse_api.times import MICROSECONDS, read_duration
+from app.gorse_api.times import read_duration
 from app.request_log.request_record import RequestRecord, SentEvent
 from app.service.answering import Answer
 from app.service.deployment import Deployment
 from app.service.service import Service
-from app.state.gorse_feedback import FeedbackRow, read_due_items, write_feedback
+from app.state.gorse_feedback import MICROSECONDS, FeedbackRow, read_excluded_items, write_feedback
 
 router = APIRouter(prefix="/api", tags=["gorse"])
 SCORED_VERSION = "2"  # of the header ``X-API-Version``: items with scores
@@ -98,6 +99,7 @@ async def _recommend(http: Request, user: str, category: str | None) -> Response
     service = service_of(http)
     part = _bounded(service, read_slice(http, takes_negative=True))
     kind, delay = _read_write_back(http)
+    await require_few_types(service, {kind} if kind else ())
     answer = await _answer_user(http, user, part, read_categories(http, category))
     if kind:
         await _write_back(service, user, answer.item_ids, kind, delay)
@@ -196,10 +198,8 @@ async def _read_items(service: Service, user: str) -> tuple[str, ...]:
 
     Without the store there are none: the list then lacks the user's live history too.
     """
-    excludes, now = service.settings.feedback_types.excludes, round(time.time() * MICROSECONDS)
-    prefix = service.settings.key_prefix
     try:
-        return await read_due_items(service.store, prefix, user, now, excludes)
+        return await read_excluded_items(service.store, service.settings.key_prefix, user)
     except StageError:
         return ()
 
@@ -296,6 +296,8 @@ async def _write_back(
     """Store a list as feedback. It is no event: the list itself counts as shown."""
     at = round((time.time() + delay) * MICROSECONDS)
     rows = [FeedbackRow(kind, user, item, 0.0, at, at) for item in items]
-    prefix = service.settings.key_prefix
-    await await_store(write_feedback(service.writer, prefix, rows, "add"))
+    rules = service.settings.feedback_types.excluding
+    await await_store(
+        write_feedback(service.writer, service.settings.key_prefix, rows, "add", rules)
+    )
     service.metrics.count("gorse_feedback", "written_back", n=len(rows))

@@ -4,11 +4,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from app.api.errors import RefusalError
+from app.state.gorse_feedback import MICROSECONDS
 from app.timestamps import EPOCH, parse_time
 
 NO_TIME = -62_135_596_800_000_000  # microseconds since 1970: the year 1, as Gorse writes no time
 LATEST = 253_402_300_799_999_999  # the end of the year 9999
-MICROSECONDS = 1_000_000  # in a second
 UNITS = {"h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 MAX_DELAY = 10 * 365 * 86_400.0  # seconds
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s|us|ns))+|0")

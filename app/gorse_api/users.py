@@ -112,13 +112,14 @@ async def gorse_delete_user(http: Request, user_id: UserPathId) -> Response:
 async def store_users(service: Service, rows: Sequence[Mapping[str, Any]]) -> None:
     """Store users and their attributes. Refuse all of them if one is not valid."""
     records: dict[str, GorseRecord] = {}
+    attributes: dict[str, dict[str, str]] = {}
     for n, row in enumerate(rows):
         with naming_row(n, len(rows)):
             record = {"Labels": row.get("Labels"), "Comment": read_text(row, "Comment")}
-            records[read_id(row, "UserId")] = record
+            user = read_id(row, "UserId")
+        records[user], attributes[user] = record, attributes_of(record["Labels"])
         if n % SLICE == 0:
             await asyncio.sleep(0)  # lists go first
-    attributes = {user: attributes_of(record["Labels"]) for user, record in records.items()}
     prefix = service.settings.key_prefix
     await await_store(write_attributes_of_many(service.writer, prefix, attributes))
     await await_store(write_users(service.writer, prefix, records))

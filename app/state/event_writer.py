@@ -186,8 +186,18 @@ def _keys(prefix: str, user: str) -> tuple[CommandPart, ...]:
     return (len(keys), *keys)
 
 
+def id_mark(event_id: str) -> int:
+    """Return the mark by which an accepted event is remembered."""
+    digest = blake2b(event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
 def _arguments(event: Event) -> tuple[CommandPart, ...]:
-    digest = blake2b(event.event_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    mark = int.from_bytes(digest, "big", signed=True)
     hidden = hidden_member(event.type, event.item)
-    return mark, float(event.timestamp), event.history_member(), event.stream_entry()[:-1], hidden
+    return (
+        id_mark(event.event_id),
+        float(event.timestamp),
+        event.history_member(),
+        event.stream_entry()[:-1],
+        hidden,
+    )

@@ -1,69 +1,32 @@
 """The feedback of Gorse's API: a row for each type, user and item, with a value that adds up.
 
-The rows of a user are a hash under the user's hash tag; it is erased with the user. The other keys
-are indexes: the users of each type, the users of each item, and the types. An index may name a
-user whose last row is gone, and never lacks one; ``withdraw_user`` removes a user from all of them.
+The rows of a user are a hash under the user's hash tag; it is erased with the user, and so are the
+items that the rows exclude from lists. The other keys are indexes: the users of each type, the
+users of each item, and the types. An index may name a user whose last row is gone, and never lacks
+one; ``withdraw_user`` removes a user from all of them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import orjson
+
+from app.state.feedback_scripts import DELETE_ROWS, MOVE_ROWS, WRITE_ROWS
 from app.state.gorse_records import gorse_users_key
 from app.state.store import CommandPart, Store
 from app.state.user_store import user_key
 
 FeedbackKey: TypeAlias = tuple[str, str, str]  # type, user, item
+ExcludingRules: TypeAlias = Sequence[tuple[str, str, float]]  # type, sign of a comparison, bound
 SLICE = 500  # rows in one round trip
+MAX_TYPES = 256  # of all users together; each costs a look-up when feedback is read or deleted
+MAX_EXCLUDED = 5_000  # items with the latest times that are kept of each user
+MAX_EXCLUDED_READ = 1_000  # of them that a list leaves out, as many as a request may exclude
 PAIRS_PER_READ = 100  # of a type and a user, whose rows are read at a time
+MICROSECONDS = 1_000_000  # of a second
 SEPARATOR = "\0"  # which no id and no type has
-# KEYS: the user's rows, the users of each type, the types. ARGV: user, "add" or "put", start of the
-# keys of items' users; then for each row: type, item, value, time, update, comment. Of a row that
-# exists, the earlier time stays, unless it is replaced.
-WRITE_ROWS = """
-local NO_TIME = '-62135596800000000'
-for at = 4, #ARGV, 6 do
-  local kind, item, value, time = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local update, field = ARGV[at + 4], kind .. '\\0' .. item
-  local stored = ARGV[2] == 'add' and redis.call('HGET', KEYS[1], field)
-  if stored then
-    local v, t, u = string.match(stored, '^(%Z*)%z(%Z*)%z(%Z*)%z')
-    value = string.format('%.17g', tonumber(v) + tonumber(value))
-    if tonumber(u) > tonumber(update) then update = u end
-    if time == NO_TIME or (t ~= NO_TIME and tonumber(t) < tonumber(time)) then time = t end
-  end
-  local row = value .. '\\0' .. time .. '\\0' .. update .. '\\0' .. ARGV[at + 5]
-  redis.call('HSET', KEYS[1], field, row)
-  redis.call('ZADD', KEYS[2], 0, kind .. '\\0' .. ARGV[1])
-  redis.call('SADD', KEYS[3], kind)
-  redis.call('SADD', ARGV[3] .. item, ARGV[1])
-end
-return 1
-"""
-# KEYS: the user's rows, the types. ARGV: user, start of the keys of items' users, then for each
-# row: type, item. The reply has the row of each, or false.
-DELETE_ROWS = """
-local rows = {}
-for at = 3, #ARGV, 2 do
-  local kind, item = ARGV[at], ARGV[at + 1]
-  local field = kind .. '\\0' .. item
-  rows[#rows + 1] = redis.call('HGET', KEYS[1], field)
-  redis.call('HDEL', KEYS[1], field)
-  local is_left = false
-  for _, other in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-    is_left = is_left or redis.call('HEXISTS', KEYS[1], other .. '\\0' .. item) == 1
-  end
-  if not is_left then redis.call('SREM', ARGV[2] .. item, ARGV[1]) end
-end
-return rows
-"""
-# KEYS: the user's rows, the rows that are being erased. Rows that are written from now on stay.
-MOVE_ROWS = """
-local rows = redis.call('HGETALL', KEYS[1])
-for at = 1, #rows, 2 do redis.call('HSET', KEYS[2], rows[at], rows[at + 1]) end
-redis.call('DEL', KEYS[1])
-return redis.call('HKEYS', KEYS[2])
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +56,14 @@ def erased_feedback_key(prefix: str, user: str) -> str:
     return user_key(prefix, user, "ge")
 
 
+def excluded_items_key(prefix: str, user: str) -> str:
+    """Return the key of the items that a user's rows exclude: a sorted set by the time from when.
+
+    The scripts that write and delete rows keep it.
+    """
+    return user_key(prefix, user, "gx")
+
+
 def raters_key(prefix: str) -> str:
     """Return the key of the users of each type: a sorted set of both."""
     return f"{prefix}:gorse:raters"
@@ -120,9 +91,15 @@ def indexed_user(member: bytes) -> str:
 
 
 async def write_feedback(
-    store: Store, prefix: str, rows: Sequence[FeedbackRow], how: Literal["add", "put"]
+    store: Store,
+    prefix: str,
+    rows: Sequence[FeedbackRow],
+    how: Literal["add", "put"],
+    rules: ExcludingRules,
 ) -> None:
-    """Store rows. ``add`` adds the value to that of a row that exists, ``put`` replaces the row.
+    """Store rows, and the items that they exclude by the rules.
+
+    ``add`` adds the value to that of a row that exists, ``put`` replaces the row.
 
     Raises:
         StageError: the store did not confirm all of them. Some may be stored.
@@ -135,8 +112,9 @@ async def write_feedback(
         shared = (raters_key(prefix), feedback_types_key(prefix))
         commands: list[tuple[CommandPart, ...]] = [
             (
-                *("EVAL", WRITE_ROWS, 3, feedback_key(prefix, user), *shared),
-                *(user, how, item_raters_start(prefix), *arguments),
+                *("EVAL", WRITE_ROWS, 4, *_own_keys(prefix, user), *shared),
+                *(*_rules_and_now(rules), MAX_EXCLUDED, user, how, item_raters_start(prefix)),
+                *arguments,
             )
             for user, arguments in by_user.items()
         ]
@@ -151,26 +129,23 @@ async def read_user_feedback(
     return sorted(_decode_all(user, reply, kind), key=_order)
 
 
-async def read_due_items(
-    store: Store, prefix: str, user: str, now: int, excludes: Callable[[str, float], bool]
-) -> tuple[str, ...]:
-    """Return the items of a user's rows that exclude them by now, once each.
+async def read_excluded_items(store: Store, prefix: str, user: str) -> tuple[str, ...]:
+    """Return the items that a user's rows exclude by now, those of the latest times first.
 
-    Args:
-        store: to read from.
-        prefix: of all keys.
-        user: whose rows.
-        now: microseconds since 1970.
-        excludes: whether a row of this type and value excludes its item.
+    There are at most ``MAX_EXCLUDED_READ``.
     """
-    reply = await store.command("HGETALL", feedback_key(prefix, user))
-    items: dict[str, None] = {}
-    for name, row in zip(reply[::2], reply[1::2], strict=True):
-        kind, item = name.decode().split(SEPARATOR, 1)
-        value, at, _ = row.split(b"\0", 2)
-        if int(at) <= now and excludes(kind, float(value)):
-            items[item] = None
-    return tuple(items)
+    due = ("BYSCORE", "REV", "LIMIT", 0, MAX_EXCLUDED_READ)
+    key, now = excluded_items_key(prefix, user), round(time.time() * MICROSECONDS)
+    return tuple(item.decode() for item in await store.command("ZRANGE", key, now, "-inf", *due))
+
+
+async def count_types_with(store: Store, prefix: str, kinds: Collection[str]) -> int:
+    """Return how many feedback types there would be if these had rows too."""
+    if not kinds:
+        return 0
+    key = feedback_types_key(prefix)
+    count, known = await store.pipeline("feedback", [("SCARD", key), ("SMISMEMBER", key, *kinds)])
+    return int(count) + int(known.count(0))
 
 
 async def count_feedback(store: Store, prefix: str, *, user: str = "", item: str = "") -> int:
@@ -227,17 +202,22 @@ async def list_feedback(
 
 
 async def delete_feedback(
-    store: Store, prefix: str, user: str, item: str, kind: str = ""
+    store: Store, prefix: str, keys: Collection[FeedbackKey], rules: ExcludingRules
 ) -> list[FeedbackRow]:
-    """Delete the rows of one user about one item, of one type or of all; return them."""
-    kinds = [kind] if kind else await _types(store, prefix)
-    return await _delete(store, prefix, {user: [(each, item) for each in kinds]})
+    """Delete rows; return those that existed."""
+    fields: dict[str, list[tuple[str, str]]] = {}
+    for kind, user, item in keys:
+        fields.setdefault(user, []).append((kind, item))
+    return await _delete(store, prefix, fields, rules)
 
 
-async def delete_item_feedback(store: Store, prefix: str, item: str) -> list[FeedbackRow]:
+async def delete_item_feedback(
+    store: Store, prefix: str, item: str, rules: ExcludingRules
+) -> list[FeedbackRow]:
     """Delete the rows of all users about an item; return them."""
     users, kinds = await _raters_and_types(store, prefix, item)
-    return await _delete(store, prefix, {user: [(kind, item) for kind in kinds] for user in users})
+    fields = {user: [(kind, item) for kind in kinds] for user in users}
+    return await _delete(store, prefix, fields, rules)
 
 
 async def withdraw_user(store: Store, prefix: str, user: str) -> None:
@@ -246,9 +226,10 @@ async def withdraw_user(store: Store, prefix: str, user: str) -> None:
     The rows show which indexes have the user. They are deleted last, so a repeated call finishes
     what one that failed has begun. No command spans the keys of two servers.
     """
-    moved = (feedback_key(prefix, user), erased_feedback_key(prefix, user))
+    rows, excluded = _own_keys(prefix, user)
+    moved = (rows, erased_feedback_key(prefix, user), excluded)
     kinds: tuple[CommandPart, ...] = ("SMEMBERS", feedback_types_key(prefix))
-    fields, types = await store.pipeline("feedback", [("EVAL", MOVE_ROWS, 2, *moved), kinds])
+    fields, types = await store.pipeline("feedback", [("EVAL", MOVE_ROWS, 3, *moved), kinds])
     items = {field.decode().split(SEPARATOR, 1)[1] for field in fields}
     start, raters = item_raters_start(prefix), raters_key(prefix)
     commands: list[tuple[CommandPart, ...]] = [("ZREM", gorse_users_key(prefix), user)]
@@ -258,14 +239,18 @@ async def withdraw_user(store: Store, prefix: str, user: str) -> None:
 
 
 async def _delete(
-    store: Store, prefix: str, fields: Mapping[str, Sequence[tuple[str, str]]]
+    store: Store,
+    prefix: str,
+    fields: Mapping[str, Sequence[tuple[str, str]]],
+    rules: ExcludingRules,
 ) -> list[FeedbackRow]:
     """Delete rows by their users, types and items; return those that existed."""
     users = [user for user, of_user in fields.items() if of_user]
     commands: list[tuple[CommandPart, ...]] = [
         (
-            *("EVAL", DELETE_ROWS, 2, feedback_key(prefix, user), feedback_types_key(prefix)),
-            *(user, item_raters_start(prefix), *(part for both in fields[user] for part in both)),
+            *("EVAL", DELETE_ROWS, 3, *_own_keys(prefix, user), feedback_types_key(prefix)),
+            *(*_rules_and_now(rules), user, item_raters_start(prefix)),
+            *(part for both in fields[user] for part in both),
         )
         for user in users
     ]
@@ -276,6 +261,14 @@ async def _delete(
         for user, reply in zip(users[start : start + SLICE], replies, strict=True):
             rows += _decode_found(user, fields[user], reply)
     return rows
+
+
+def _own_keys(prefix: str, user: str) -> tuple[str, str]:
+    return feedback_key(prefix, user), excluded_items_key(prefix, user)
+
+
+def _rules_and_now(rules: ExcludingRules) -> tuple[bytes, int]:
+    return orjson.dumps(rules), round(time.time() * MICROSECONDS)
 
 
 async def _raters_and_types(store: Store, prefix: str, item: str) -> tuple[list[str], list[str]]:

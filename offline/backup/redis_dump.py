@@ -39,7 +39,7 @@ MEMBERS_PER_COMMAND = 500
 RESTORED_MARK = "k"  # of a loss before; it would hide the loss of what came after the backup
 # The ends of the keys of a user, see `app.state.user_store` and the two modules of Gorse's API.
 # ``ge`` has rows that are being erased: the restored journal has the erasure, which removes them.
-USER_PARTS = ("h", "a", "f", "b", "x", "s", "g", "gf", "ge", *MARK_PARTS)
+USER_PARTS = ("h", "a", "f", "b", "x", "s", "g", "gf", "ge", "gx", *MARK_PARTS)
 STREAM_NAMES = {"events": "events", "shown": "shown lists", "served": "logged answers"}
 # Not copied: similarity tables, which workers write from the bundle, and what lives for seconds.
 SKIPPED = re.compile(

@@ -5,10 +5,12 @@ come. A killed one can therefore be started again: at most one batch is sent twi
 nothing.
 """
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from app.event_weights import TYPE_WEIGHTS
 from app.feedback_types import FeedbackTypes
+from app.state.private_files import create_private_file
 from offline.commands.import_events import IncompleteImportError
 from offline.data.errors import DataError
 from offline.gorse_import.progress import ImportProgress
 from offline.gorse_import.sender import GorseTarget, RefusedRow
 from offline.gorse_import.source import (
     KINDS,
+    FaultyLine,
     GorseFiles,
     GorseRow,
     GorseServer,
@@ -86,28 +90,37 @@ def import_gorse(options: GorseImportOptions, types: FeedbackTypes, console: Con
         DataError: The source cannot be read, or the service takes no rows.
         IncompleteImportError: Some rows were refused; the others are in the service.
     """
-    progress = ImportProgress.load(options.progress_file, options.source, options.target)
-    if progress.has_begun:
-        console.print(
-            f"The import goes on with {progress.kind}. What is said below of event types, labels "
-            "and comments is about the rows from here on.",
-            soft_wrap=True,
-        )
     facts = GorseFacts()
     with ExitStack() as stack:
         target = GorseTarget(stack.enter_context(_client(options.target, options.target_key)))
         source = _source(options, stack)
+        names = without_password(options.source), without_password(options.target)
+        progress = ImportProgress.load(options.progress_file, *names, source.fingerprint())
+        _print_beginning(progress, options.progress_file, console)
         _send_all(source, target, progress, _Run(options, types, facts, console))
         columns = target.attribute_names() if facts.labels else set()
+    refused = [str(path) for kind in KINDS if (path := _keep_refused(options, kind))]
     options.progress_file.unlink(missing_ok=True)
-    for part, kind in ((_part_path(options, kind), kind) for kind in KINDS):
-        if part.exists():
-            part.replace(_refused_path(options, kind))
     _print_result(progress, facts, columns, console)
     if progress.refused:
         raise IncompleteImportError(
-            f"{progress.refused} rows were refused: see {_refused_path(options, '*')}, correct "
-            "them and import these files. All others are in the service."
+            f"{progress.refused} rows were refused: correct them in {', '.join(refused)} and "
+            "import these files. All others are in the service."
+        )
+
+
+def _print_beginning(progress: ImportProgress, file: Path, console: Console) -> None:
+    """Print where the import begins if there was an earlier run."""
+    if progress.has_begun and progress.remaining:
+        console.print(
+            f"The import goes on with {progress.step}. What is said below of event types, labels "
+            "and comments is about the rows from here on.",
+            soft_wrap=True,
+        )
+    elif file.exists() and not progress.has_begun:
+        console.print(
+            f"{file} is of another import, or the files have changed since: the import begins anew",
+            soft_wrap=True,
         )
 
 
@@ -129,17 +142,16 @@ def _send_all(
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=run.console, disable=not run.console.is_terminal) as bar:
         task = bar.add_task("Importing")
-        for kind in KINDS[KINDS.index(progress.kind) :]:
-            if kind != progress.kind:
-                progress.kind, progress.place = kind, ""
-            for batch in source.batches(kind, progress.place):
+        for kind in progress.remaining:
+            place = progress.place if kind == progress.step else ""
+            for batch in source.batches(kind, place):
                 refused = target.send(kind, batch.rows)
                 _write_refused(run, kind, refused, batch.faults, progress.refused)
                 run.facts.add(kind, batch.rows, run.types)
                 n_refused = len(refused) + len(batch.faults)
                 progress.done[kind] += len(batch.rows) - len(refused)
                 progress.refused += n_refused
-                progress.place = batch.next_place
+                progress.advance(kind, batch.next_place)
                 progress.save(run.options.progress_file)
                 bar.update(task, description=f"{progress.done[kind]:,} {NOUNS[kind]}")
             if not run.console.is_terminal:
@@ -147,28 +159,44 @@ def _send_all(
 
 
 def _write_refused(
-    run: _Run, kind: RowKind, refused: Sequence[RefusedRow], faults: Sequence[str], n_before: int
+    run: _Run,
+    kind: RowKind,
+    refused: Sequence[RefusedRow],
+    faults: Sequence[FaultyLine],
+    n_before: int,
 ) -> None:
-    """Print the first refused rows, and append all to the file."""
-    sentences = [*faults, *(f"{one.name}: {one.reason}" for one in refused)]
+    """Print the first refused rows, and append all to the file, lines that are no rows too."""
+    sentences = [*(one.reason for one in faults), *(f"{one.name}: {one.reason}" for one in refused)]
     for sentence in sentences[: max(MAX_NAMED - n_before, 0)]:
         run.console.print(f"  refused: {sentence}", soft_wrap=True, markup=False)
-    if refused:
-        with _part_path(run.options, kind).open("ab") as file:
+    if sentences:
+        part = _part_path(run.options, kind)
+        create_private_file(part)
+        with part.open("ab") as file:
+            file.writelines(one.line.rstrip(b"\r\n") + b"\n" for one in faults)
             file.writelines(orjson.dumps(one.row) + b"\n" for one in refused)
 
 
-def _refused_path(options: GorseImportOptions, kind: str) -> Path:
-    return options.progress_file.with_suffix(f".refused.{kind}.jsonl")
+def _keep_refused(options: GorseImportOptions, kind: RowKind) -> Path | None:
+    """Give the refused rows of this import a name that no file has; None if there are none."""
+    part = _part_path(options, kind)
+    if not part.exists():
+        return None
+    numbers = chain([""], (f".{n}" for n in count(2)))
+    stem = options.progress_file
+    paths = (stem.with_suffix(f".refused.{kind}{number}.jsonl") for number in numbers)
+    path = next(path for path in paths if not path.exists())
+    part.rename(path)
+    return path
 
 
 def _part_path(options: GorseImportOptions, kind: str) -> Path:
-    """Return where refused rows are until the end: the rows that are read may be earlier ones."""
+    """Return where refused rows are until the end."""
     return options.progress_file.with_suffix(f".refused.{kind}.part")
 
 
 def _print_result(
-    progress: ImportProgress, facts: GorseFacts, columns: set[str], console: Console
+    progress: ImportProgress, facts: GorseFacts, columns: set[str] | None, console: Console
 ) -> None:
     """Print what lists depend on, and what is only kept."""
 
@@ -190,7 +218,7 @@ def _print_result(
             f"{n} rows are kept, but are no events: {', '.join(dict.fromkeys(silent))}. Name their "
             "event types in gorse_event_types before the import, where they should be."
         )
-    without_place = sorted(set(facts.labels) - columns)
+    without_place = sorted(set(facts.labels) - columns) if columns is not None else []
     if without_place:
         show(
             f"These labels of items are kept, and their words are text of the item, but they are "
@@ -206,7 +234,10 @@ def _print_result(
 def _source(options: GorseImportOptions, stack: ExitStack) -> GorseSource:
     if _is_address(options.source):
         return GorseServer(stack.enter_context(_client(options.source, options.key)))
-    return GorseFiles.of(Path(options.source))
+    path = Path(options.source)
+    if path.resolve() in {_part_path(options, kind).resolve() for kind in KINDS}:
+        raise DataError(f"{path} is where this import writes refused rows: rename it first")
+    return GorseFiles.of(path)
 
 
 def _client(url: str, key: str) -> httpx.Client:
@@ -216,10 +247,21 @@ def _client(url: str, key: str) -> httpx.Client:
         DataError: It is no address.
     """
     if not _is_address(url):
-        raise DataError(f"{url} is not the address of a service: write http://127.0.0.1:8000")
+        raise DataError(
+            f"{without_password(url)} is not the address of a service: write http://127.0.0.1:8000"
+        )
     headers = {"X-API-Key": key} if key else {}
     arguments: dict[str, Any] = {"timeout": RESPONSE_SECONDS, "trust_env": False}
-    return httpx.Client(base_url=url.rstrip("/"), headers=headers, **arguments)
+    address = httpx.URL(url)
+    if address.userinfo:
+        arguments["auth"] = (address.username, address.password)
+    base = without_password(url).rstrip("/")  # it is part of sentences
+    return httpx.Client(base_url=base, headers=headers, **arguments)
+
+
+def without_password(address: str) -> str:
+    """Return an address without its user and password, which are neither printed nor stored."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", address)
 
 
 def _is_address(text: str) -> bool:

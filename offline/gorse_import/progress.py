@@ -2,11 +2,16 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import orjson
 
+from app.state.private_files import create_private_file
 from offline.data.atomic import atomic_path
 from offline.gorse_import.source import KINDS, RowKind
+
+Step: TypeAlias = RowKind | Literal["end"]
+STEPS: tuple[Step, ...] = (*KINDS, "end")
 
 
 @dataclass(slots=True)
@@ -15,25 +20,39 @@ class ImportProgress:
 
     source: str
     target: str
-    kind: RowKind = KINDS[0]
+    fingerprint: str = ""  # as ``GorseSource.fingerprint``
+    step: Step = STEPS[0]
     place: str = ""  # as ``SourceBatch.next_place``
     done: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))  # rows by kind
     refused: int = 0
 
     @classmethod
-    def load(cls, path: Path, source: str, target: str) -> "ImportProgress":
-        """Read the file; begin anew if it is of another import, or cannot be read."""
+    def load(cls, path: Path, source: str, target: str, fingerprint: str) -> "ImportProgress":
+        """Read the file; begin anew if it is of other data, or cannot be read."""
+        begun = cls(source, target, fingerprint)
         try:
             stored = cls(**orjson.loads(path.read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
-            return cls(source, target)
-        is_same = stored.source == source and stored.target == target and stored.kind in KINDS
-        return stored if is_same else cls(source, target)
+            return begun
+        names = ("source", "target", "fingerprint")
+        is_same = all(getattr(stored, name) == getattr(begun, name) for name in names)
+        return stored if is_same and stored.step in STEPS else begun
 
     def save(self, path: Path) -> None:
-        """Write the file."""
+        """Write the file, for its owner alone."""
         with atomic_path(path) as part:
+            create_private_file(part)
             part.write_bytes(orjson.dumps(asdict(self)))
+
+    def advance(self, kind: RowKind, next_place: str) -> None:
+        """Note that rows of a kind were sent; "" as the next place ends the kind."""
+        self.place = next_place
+        self.step = kind if next_place else STEPS[STEPS.index(kind) + 1]
+
+    @property
+    def remaining(self) -> tuple[RowKind, ...]:
+        """The kinds of which rows are still to be sent."""
+        return KINDS[STEPS.index(self.step) :]
 
     @property
     def has_begun(self) -> bool:

@@ -25,7 +25,7 @@ NAMES: Mapping[RowKind, Sequence[str]] = {
 RETRY_SECONDS = 60.0  # for which a busy or unreachable service is tried again
 PAUSE = 0.5  # seconds between two attempts
 REFUSED = {400, 413, 422}  # of rows; the others are about all of them
-FULL, SERVER_ERROR = 507, 500
+FULL, SERVER_ERROR, TOO_MANY = 507, 500, 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class GorseTarget:
         """Send a body, again and again while the service is busy or unreachable."""
         deadline, body = time.monotonic() + self.retry_seconds, orjson.dumps(list(rows))
         while True:
+            pause = PAUSE
             try:
                 response = self.client.request(
                     method, path, content=body, headers={"Content-Type": "application/json"}
@@ -92,18 +93,32 @@ class GorseTarget:
             except httpx.TransportError as error:
                 reason = f"{self.client.base_url} cannot be reached ({error})"
             else:
-                if response.status_code < SERVER_ERROR or response.status_code == FULL:
+                status = response.status_code
+                if status != TOO_MANY and (status < SERVER_ERROR or status == FULL):
                     return response
+                pause = seconds_to_wait(response)
                 reason = f"{self.client.base_url} answers {response.status_code}: {response.text}"
             if time.monotonic() > deadline:
                 raise DataError(f"{reason}; run the same command again to continue")
-            time.sleep(PAUSE)
+            time.sleep(pause)
 
-    def attribute_names(self) -> set[str]:
-        """Return the attributes of items that the bundle in service has; none if it has no item."""
-        listed = self.client.get("/api/items", params={"n": 1})
-        items: list[dict[str, Any]] = listed.json()["Items"] if listed.is_success else []
-        if not items:
-            return set()
-        item = self.client.get(f"/items/{quote(items[0]['ItemId'], safe='')}")
-        return set(item.json()["attributes"]) if item.is_success else set()
+    def attribute_names(self) -> set[str] | None:
+        """Return the attributes of items that the bundle in service has; none if it has no item.
+
+        None: the service does not answer. All rows are there, so that is no reason to fail.
+        """
+        try:
+            listed = self.client.get("/api/items", params={"n": 1})
+            items: list[dict[str, Any]] = listed.json()["Items"] if listed.is_success else []
+            if not items:
+                return set()
+            item = self.client.get(f"/items/{quote(items[0]['ItemId'], safe='')}")
+            return set(item.json()["attributes"]) if item.is_success else set()
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return None
+
+
+def seconds_to_wait(response: httpx.Response) -> float:
+    """Return for how long a service wants to be left alone, ``RETRY_SECONDS`` at most."""
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), RETRY_SECONDS) if text.isdecimal() else PAUSE

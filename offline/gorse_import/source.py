@@ -1,5 +1,6 @@
 """Read users, items and feedback of Gorse: from its server page by page, or from JSON lines."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,20 @@ PAGE = 500  # rows
 
 
 @dataclass(frozen=True, slots=True)
+class FaultyLine:
+    """A line of a file that has no row of the kind that the file has."""
+
+    reason: str  # with the file and the number of the line
+    line: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class SourceBatch:
     """Some rows, and where the rows after them begin."""
 
     rows: Sequence[GorseRow]
     next_place: str  # "": there are no more
-    faults: Sequence[str] = ()  # of lines that are no rows
+    faults: Sequence[FaultyLine] = ()
 
 
 class GorseSource(Protocol):
@@ -43,12 +52,20 @@ class GorseSource(Protocol):
         """Yield the rows of a kind from a place on; "" is the beginning."""
         ...
 
+    def fingerprint(self) -> str:
+        """Return a text that changes when places no longer lead to the same rows."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class GorseServer:
     """A running Gorse."""
 
     client: httpx.Client  # with the address and the key
+
+    def fingerprint(self) -> str:
+        """Return the same text always: a cursor is a row of the server, not a position."""
+        return ""
 
     def batches(self, kind: RowKind, place: str) -> Iterator[SourceBatch]:
         """Yield pages; a place is a cursor.
@@ -119,20 +136,37 @@ class GorseFiles:
             )
         return cls(files)
 
+    def fingerprint(self) -> str:
+        """Return the digests of the files.
+
+        Raises:
+            DataError: A file cannot be read.
+        """
+        digests = []
+        for kind, path in sorted(self.files.items()):
+            try:
+                with path.open("rb") as file:
+                    digests.append(f"{kind} {hashlib.file_digest(file, 'sha256').hexdigest()}")
+            except OSError as error:
+                raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        return ", ".join(digests)
+
     def batches(self, kind: RowKind, place: str) -> Iterator[SourceBatch]:
         """Yield the rows of a file; a place is the number of lines before it."""
         if kind not in self.files:
             return
         rows: list[GorseRow] = []
-        faults: list[str] = []
+        faults: list[FaultyLine] = []
         number, done = 0, int(place or 0)
         with self.files[kind].open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if number <= done or not line.strip():
                     continue
                 row = _parse(line)
-                if row is None:
-                    faults.append(f"{self.files[kind].name}, line {number}: not a JSON object")
+                fault = _fault_of(row, kind)
+                if row is None or fault:
+                    name = f"{self.files[kind].name}, line {number}"
+                    faults.append(FaultyLine(f"{name}: {fault}", line))
                 else:
                     rows.append(row)
                 if len(rows) + len(faults) == PAGE:
@@ -148,7 +182,26 @@ def _kind_of(file: Path) -> RowKind | None:
             first = next((row for line in lines if (row := _parse(line))), {})
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}") from None
-    return next((kind for kind, fields in KIND_FIELDS if fields <= first.keys()), None)
+    return _kind_of_row(first)
+
+
+def _kind_of_row(row: GorseRow) -> RowKind | None:
+    return next((kind for kind, fields in KIND_FIELDS if fields <= row.keys()), None)
+
+
+def _fault_of(row: GorseRow | None, kind: RowKind) -> str:
+    """Return why a line is no row of a kind; "" if it is one.
+
+    Sent as a user, a row of feedback would replace the user's labels by none.
+    """
+    if row is None:
+        return "not a JSON object"
+    found = _kind_of_row(row)
+    if found == kind:
+        return ""
+    if found is None:
+        return f"not one of the {kind} of Gorse, as the first line is"
+    return f"has the fields of {found}, the first line those of {kind}: use a file for each"
 
 
 def _parse(line: bytes) -> GorseRow | None:

@@ -3,8 +3,10 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
+from types import SimpleNamespace
 from uuid import uuid4
 
+import httpx
 import orjson
 import pytest
 from rich.console import Console
@@ -15,7 +17,9 @@ from offline.cli import app
 from offline.commands.import_events import IncompleteImportError
 from offline.commands.import_gorse import GorseImportOptions, import_gorse
 from offline.data.errors import DataError
+from offline.gorse_import.progress import ImportProgress
 from offline.gorse_import.sender import GorseTarget
+from offline.gorse_import.source import GorseFiles
 from tests.failure.test_redis import Server
 from tests.serving import hosted, http_client, leisurely, until
 
@@ -54,6 +58,7 @@ class GorseHandler(BaseHTTPRequestHandler):
             self.server.fails_at = None
             self.connection.close()
             return
+        self.server.authorization = self.headers["Authorization"]
         field, rows = path.rpartition("/")[2].capitalize(), self.server.rows[path]
         start, page = int(cursor or 0), 2
         left = len(rows) > start + page
@@ -152,9 +157,12 @@ def test_refused_rows_are_named_and_the_others_are_stored(target, gorse, names, 
     wrong, mended = orjson.dumps(row | {"Value": "many"}), orjson.dumps(row | {"Timestamp": DAY})
     refused.write_bytes(wrong + b"\n" + mended + b"\n")
     with pytest.raises(IncompleteImportError, match="1 rows were refused"):
-        bring(str(refused), target, tmp_path)  # the file that new refusals will replace
+        bring(str(refused), target, tmp_path)
     assert "1 rows of feedback" in bring.printed
-    assert refused.read_bytes() == wrong + b"\n"
+    assert refused.read_bytes() == wrong + b"\n" + mended + b"\n"  # nobody's file is replaced
+    again = tmp_path / "progress.refused.feedback.2.jsonl"
+    assert again.read_bytes() == wrong + b"\n"
+    assert again.stat().st_mode & 0o077 == 0
     assert target.client.get(f"/api/user/{names('u4')}").is_success
 
 
@@ -168,6 +176,7 @@ def test_files_are_imported_by_what_their_rows_have(target, names, tmp_path):
     (folder / "d.jsonl").write_bytes(b'{"other": 1}')
     with pytest.raises(IncompleteImportError, match="2 rows"):
         bring(str(folder), target, tmp_path)
+    assert (tmp_path / "progress.refused.users.jsonl").read_bytes() == b"{broken\n[1]\n"
     assert "a.jsonl, line 3: not a JSON object" in bring.printed
     assert "a.jsonl, line 5: not a JSON object" in bring.printed
     assert "2 users, 1 items and 1 rows of feedback" in bring.printed
@@ -177,6 +186,89 @@ def test_files_are_imported_by_what_their_rows_have(target, names, tmp_path):
         bring(str(folder), target, tmp_path)
     with pytest.raises(DataError, match="has no users, items or feedback"):
         bring(str(tmp_path / "nothing"), target, tmp_path)
+
+
+def test_a_row_of_another_kind_than_its_file_is_refused_and_changes_no_user(
+    target, names, tmp_path
+):
+    user = {"UserId": names("m0"), "Labels": {"city": "Graz"}}
+    other = feedback("like", names("m0"), "i1")
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_bytes(b"\n".join(map(orjson.dumps, [user, other, {"x": 1}])))
+    with pytest.raises(IncompleteImportError, match=r"2 rows.*progress\.refused\.users\.jsonl"):
+        bring(str(mixed), target, tmp_path)
+    assert "line 2: has the fields of feedback, the first line those of users" in bring.printed
+    assert "line 3: not one of the users" in bring.printed
+    assert target.client.get(f"/api/user/{names('m0')}").json()["Labels"] == {"city": "Graz"}
+    kept = (tmp_path / "progress.refused.users.jsonl").read_bytes().splitlines()
+    assert kept == [orjson.dumps(other), b'{"x":1}']
+
+
+def test_a_kill_after_the_last_batch_of_a_kind_sends_nothing_twice(
+    target, gorse, names, tmp_path, monkeypatch
+):
+    gorse.fails_at = ("/api/items", "")
+    with pytest.raises(DataError, match="run the same command again"):
+        bring(gorse.url, target, tmp_path)
+    assert (tmp_path / "progress.json").stat().st_mode & 0o077 == 0
+    gorse.asked.clear()
+    monkeypatch.setattr(GorseTarget, "attribute_names", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bring(gorse.url, target, tmp_path)
+    assert "/api/users" not in {path for path, _ in gorse.asked}
+    gorse.asked.clear()
+    monkeypatch.undo()
+    assert "5 users, 3 items and 4 rows of feedback" in bring(gorse.url, target, tmp_path)
+    assert not gorse.asked
+
+
+def interrupted(_):
+    raise KeyboardInterrupt
+
+
+def test_files_that_have_changed_since_are_sent_from_their_beginning(target, names, tmp_path):
+    file = tmp_path / "users.jsonl"
+    file.write_bytes(orjson.dumps({"UserId": names("c0")}))
+    progress = tmp_path / "progress.json"
+    source, place = GorseFiles.of(file), str(target.client.base_url)
+    ImportProgress(str(file), place, source.fingerprint(), "end", done={"users": 1}).save(progress)
+    file.write_bytes(orjson.dumps({"UserId": names("c1")}))
+    assert "the import begins anew" in bring(str(file), target, tmp_path)
+    assert target.client.get(f"/api/user/{names('c1')}").is_success
+
+
+def test_a_service_that_limits_the_rate_is_waited_for(monkeypatch):
+    answers = [httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(200)]
+    waits = []
+    monkeypatch.setattr("offline.gorse_import.sender.time.sleep", waits.append)
+    with httpx.Client(
+        base_url="http://shop", transport=httpx.MockTransport(lambda _: answers.pop(0))
+    ) as client:
+        assert GorseTarget(client).send("users", [{"UserId": "a"}]) == []
+    assert waits == [7.0]
+
+
+def test_a_service_that_ends_after_the_last_row_is_no_traceback():
+    with http_client("http://127.0.0.1:9") as nowhere:
+        assert GorseTarget(nowhere).attribute_names() is None
+
+
+def test_a_password_in_an_address_is_neither_printed_nor_stored(target, gorse, tmp_path):
+    gorse.fails_at = ("/api/items", "")
+    address = gorse.url.replace("//", "//me:s3cret@")
+    with pytest.raises(DataError) as stopped:
+        bring(address, target, tmp_path)
+    stored = (tmp_path / "progress.json").read_text()
+    assert "s3cret" not in f"{stopped.value} {bring.printed} {stored}"
+    assert gorse.authorization == "Basic bWU6czNjcmV0"
+    for wrong in ("ftp://me:s3cret@shop", "http://me:s3cret@shop:port"):
+        with pytest.raises(DataError, match="shop") as refused:
+            bring(gorse.url, target_at(wrong), tmp_path)
+        assert "s3cret" not in str(refused.value)
+
+
+def target_at(url):
+    return SimpleNamespace(client=SimpleNamespace(base_url=url))
 
 
 def test_what_is_wrong_with_the_import_is_a_sentence(target, gorse, api, tmp_path):

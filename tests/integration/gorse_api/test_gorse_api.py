@@ -1,11 +1,15 @@
 """Gorse's API over HTTP: what clients of Gorse see, request by request."""
 
+import asyncio
 import time
 from uuid import uuid4
 
 import pytest
 import redis
 
+from app.api.errors import RefusalError
+from app.state.gorse_feedback import FeedbackRow, read_excluded_items, write_feedback
+from app.state.store import Store
 from tests.serving import finished_erasure, hosted, leisurely, until
 
 NO_TIME = "0001-01-01T00:00:00Z"
@@ -382,6 +386,118 @@ def test_deleted_feedback_lets_the_item_come_back(service, ask, user):
     assert item in listed(ask, user)
     assert ask("GET", f"/feedback/{user}/{item}") == []
     assert user not in [row["UserId"] for row in ask("GET", f"/item/{item}/feedback")]
+
+
+def history(service, user):
+    answer = service.client.get(f"/users/{user}")
+    events = answer.json()["history"] if answer.is_success else []
+    return sorted((event["item_id"], event["type"]) for event in events)
+
+
+def test_deleted_feedback_takes_the_event_of_its_own_type_back(service, ask, user):
+    rows = [row_of(kind, user, "i1", Timestamp="2026-03-04") for kind in ("star", "like")]
+    ask("POST", "/feedback", rows)
+    assert history(service, user) == [("i1", "like")] * 2
+    ask("DELETE", f"/feedback/star/{user}/i1")
+    assert history(service, user) == [("i1", "like")]
+    ask("DELETE", f"/feedback/{user}/i1")
+    assert history(service, user) == []
+    ask("POST", "/feedback", rows)  # the same rows are events again
+    assert history(service, user) == [("i1", "like")] * 2
+
+
+def test_replaced_feedback_without_a_time_is_one_event(service, ask, user):
+    for value in (1, 1, 2):
+        ask("PUT", "/feedback", [row_of("like", user, "i1", Value=value)])
+    assert history(service, user) == [("i1", "like")] * 2
+    for _ in range(2):
+        ask("POST", "/feedback", [row_of("view", user, "i1")])
+    assert history(service, user) == [("i1", "like")] * 2 + [("i1", "view")] * 2
+
+
+def test_a_deletion_that_fails_in_the_middle_can_be_repeated(service, ask, user, monkeypatch):
+    async def fail(*_):
+        raise RefusalError(503, "Redis is gone")
+
+    ask("POST", "/feedback", [row_of("like", user, "i1")])
+    with monkeypatch.context() as broken:
+        broken.setattr("app.gorse_api.feedback.withdraw_feedback_events", fail)
+        ask("DELETE", f"/feedback/{user}/i1", None, 503)
+    assert history(service, user) == [("i1", "like")]
+    assert ask("DELETE", f"/feedback/{user}/i1") == {"RowAffected": 1}
+    assert history(service, user) == []
+
+
+def test_feedback_that_hides_an_item_is_taken_back(service, ask, user):
+    hidden = listed(ask, user)[0]
+    ask("POST", "/feedback", [row_of(kind, user, hidden) for kind in ("dismiss", "block")])
+    assert hidden not in listed(ask, user)
+    ask("DELETE", f"/feedback/dismiss/{user}/{hidden}")
+    assert hidden not in listed(ask, user)  # it is still blocked
+    ask("DELETE", f"/feedback/{user}/{hidden}")
+    assert hidden in listed(ask, user)
+    ask("POST", "/feedback", [row_of("dismiss", user, hidden)])
+    assert hidden not in listed(ask, user)
+
+
+def test_a_value_and_a_time_decide_whether_feedback_excludes(service, ask, user):
+    one, two, three, four = listed(ask, user)[:4]
+    now = int(time.time())
+    ask("POST", "/feedback", [row_of("read", user, one, Timestamp="2026-03-04")])
+    ask("POST", "/feedback", [row_of("like", user, one, Timestamp=str(now + 900))])
+    assert one not in listed(ask, user)
+    ask("DELETE", f"/feedback/read/{user}/{one}")
+    assert one in listed(ask, user)  # the like is of the future
+    rows = [row_of("read", user, item, Timestamp="1969-07-20") for item in (two, three)]
+    ask("PUT", "/feedback", [*rows, row_of("read", user, four)])
+    assert not {two, three, four} & set(listed(ask, user))
+    ask("PUT", "/feedback", [row_of("read", user, two, Timestamp=str(now + 900))])
+    key = f"{service.prefix}:u:{{{user}}}:gx"
+    with redis.Redis.from_url(service.redis_url) as store:
+        assert {item.decode() for item in store.zrange(key, 0, -1)} == {one, two, three, four}
+        assert store.zscore(key, three) < 0 < now * 1e6 < store.zscore(key, two)
+
+
+def test_a_user_with_very_many_rows_costs_a_list_no_more(service, user):
+    prefix, rules = service.prefix, (("read", "", 0.0),)
+    now = time.time()
+
+    async def fill():
+        async with Store.connect(service.redis_url, timeout=30.0) as store:
+            at = [round((now - n) * 1e6) for n in range(6_000)]
+            rows = [FeedbackRow("read", user, f"x{n}", 0.0, t, t) for n, t in enumerate(at)]
+            await write_feedback(store, prefix, rows, "put", rules)
+            return await read_excluded_items(store, prefix, user)
+
+    excluded = asyncio.run(fill())
+    assert excluded == tuple(f"x{n}" for n in range(1_000))  # those of the latest times
+    with redis.Redis.from_url(service.redis_url) as store:
+        assert store.hlen(f"{prefix}:u:{{{user}}}:gf") == 6_000
+        assert store.zcard(f"{prefix}:u:{{{user}}}:gx") == 5_000
+
+
+def test_too_many_feedback_types_are_refused_and_a_deletion_stays_cheap(service, ask, user):
+    kinds = [f"kind-{n}" for n in range(400)]
+    rows = [row_of(kind, user, "i1") for kind in kinds]
+    assert "at most 256" in ask("POST", "/feedback", rows, 400)
+    assert ask("GET", f"/user/{user}/feedback") == []
+    params = {"write-back-type": f"kind-{user}"}
+    with redis.Redis.from_url(service.redis_url) as store:
+        types = f"{service.prefix}:gorse:types"
+        added = [f"filler-{n}" for n in range(256 - store.scard(types))]
+        store.sadd(types, *added)
+        try:
+            ask("GET", f"/recommend/{user}", None, 400, params=params)
+            ask("POST", "/feedback", [row_of("filler-0", user, "i1")])
+            before = commands(store)
+            ask("DELETE", f"/feedback/{user}/i1")
+            assert commands(store) - before < 600
+        finally:
+            store.srem(types, *added)
+
+
+def commands(store):
+    return sum(each["calls"] for each in store.info("commandstats").values())
 
 
 def test_a_list_is_a_part_of_what_there_is(ask, user):
