@@ -144,8 +144,10 @@ async def count_types_with(store: Store, prefix: str, kinds: Collection[str]) ->
     if not kinds:
         return 0
     key = feedback_types_key(prefix)
-    count, known = await store.pipeline("feedback", [("SCARD", key), ("SMISMEMBER", key, *kinds)])
-    return int(count) + int(known.count(0))
+    count, is_stored = await store.pipeline(
+        "feedback", [("SCARD", key), ("SMISMEMBER", key, *kinds)]
+    )
+    return int(count) + int(is_stored.count(0))
 
 
 async def count_feedback(store: Store, prefix: str, *, user: str = "", item: str = "") -> int:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -49,7 +49,7 @@ def backup(settings: Settings, to: Path, *, bundles: bool, archive: bool) -> Non
             raise BackupError(f"{to} exists: name a new folder, such as one with the date")
         create_private_folder(to.parent)
         remove_stale_drafts(to.parent)
-        with _draft_in(to.parent) as draft:
+        with draft_in(to.parent) as draft:
             manifest = _fill(settings, draft, bundles=bundles, archive=archive)
             manifest.write(draft)
             (draft / LOCK).unlink()
@@ -62,25 +62,24 @@ def backup(settings: Settings, to: Path, *, bundles: bool, archive: bool) -> Non
 def remove_stale_drafts(folder: Path) -> None:
     """Remove what killed backups have left. A draft whose lock is held is being written."""
     for lock in folder.glob(f"{DRAFT}*/{LOCK}"):
-        with lock.open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+        with suppress(FileNotFoundError, BlockingIOError), lock.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 @contextmanager
-def _draft_in(folder: Path) -> Iterator[Path]:
+def draft_in(folder: Path) -> Iterator[Path]:
     """Create a folder with a lock; remove it at the end, on SIGTERM too, if it was not renamed."""
     draft = folder / f"{DRAFT}{os.getpid()}-{time.time_ns()}"
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + 15)) if is_main else None
     try:
         draft.mkdir(mode=PRIVATE_FOLDER)
-        create_private_file(draft / LOCK)
-        with (draft / LOCK).open("a") as lock:
+        unlocked = draft / f"{LOCK}-new"
+        create_private_file(unlocked)
+        with unlocked.open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            unlocked.rename(draft / LOCK)  # it has this name only while it is locked
             yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -99,13 +99,14 @@ def import_gorse(options: GorseImportOptions, types: FeedbackTypes, console: Con
         _print_beginning(progress, options.progress_file, console)
         _send_all(source, target, progress, _Run(options, types, facts, console))
         columns = target.attribute_names() if facts.labels else set()
-    refused = [str(path) for kind in KINDS if (path := _keep_refused(options, kind))]
+    kept = [str(path) for kind in KINDS if (path := _keep_refused(options, kind))]
     options.progress_file.unlink(missing_ok=True)
     _print_result(progress, facts, columns, console)
     if progress.refused:
         raise IncompleteImportError(
-            f"{progress.refused} rows were refused: correct them in {', '.join(refused)} and "
-            "import these files. All others are in the service."
+            f"{progress.refused} rows were refused: correct them in "
+            f"{', '.join(kept) or 'the files of refused rows'} and import these files. All others "
+            "are in the service."
         )
 
 
@@ -178,7 +179,7 @@ def _write_refused(
 
 
 def _keep_refused(options: GorseImportOptions, kind: RowKind) -> Path | None:
-    """Give the refused rows of this import a name that no file has; None if there are none."""
+    """Move the refused rows to a file with a new name, and return it; None if there are none."""
     part = _part_path(options, kind)
     if not part.exists():
         return None

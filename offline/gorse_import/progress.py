@@ -45,7 +45,7 @@ class ImportProgress:
             part.write_bytes(orjson.dumps(asdict(self)))
 
     def advance(self, kind: RowKind, next_place: str) -> None:
-        """Note that rows of a kind were sent; "" as the next place ends the kind."""
+        """Go to the next place of a kind whose rows were sent; "" ends the kind."""
         self.place = next_place
         self.step = kind if next_place else STEPS[STEPS.index(kind) + 1]
 

@@ -1,7 +1,7 @@
 """Send rows to the service's Gorse API; find the rows that it refuses."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +43,7 @@ class GorseTarget:
 
     client: httpx.Client  # with the address and the key
     retry_seconds: float = RETRY_SECONDS
+    sleep: Callable[[float], None] = time.sleep
 
     def send(self, kind: RowKind, rows: Sequence[GorseRow]) -> list[RefusedRow]:
         """Store rows; return those that were refused.
@@ -100,7 +101,7 @@ class GorseTarget:
                 reason = f"{self.client.base_url} answers {response.status_code}: {response.text}"
             if time.monotonic() > deadline:
                 raise DataError(f"{reason}; run the same command again to continue")
-            time.sleep(pause)
+            self.sleep(pause)
 
     def attribute_names(self) -> set[str] | None:
         """Return the attributes of items that the bundle in service has; none if it has no item.

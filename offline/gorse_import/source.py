@@ -196,12 +196,12 @@ def _fault_of(row: GorseRow | None, kind: RowKind) -> str:
     """
     if row is None:
         return "not a JSON object"
-    found = _kind_of_row(row)
-    if found == kind:
+    own = _kind_of_row(row)
+    if own == kind:
         return ""
-    if found is None:
+    if own is None:
         return f"not one of the {kind} of Gorse, as the first line is"
-    return f"has the fields of {found}, the first line those of {kind}: use a file for each"
+    return f"has the fields of {own}, the first line those of {kind}: use a file for each"
 
 
 def _parse(line: bytes) -> GorseRow | None:
