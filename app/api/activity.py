@@ -63,6 +63,15 @@ class CountOf(BaseModel):
     n: int
 
 
+class ShownInScene(BaseModel):
+    """What one scene showed, and the events that name one of its lists."""
+
+    scene: str
+    lists: int
+    items: int = Field(description="Items of these lists.")
+    events: dict[str, int] = Field(description="By type.")
+
+
 class ActivityTotal(BaseModel):
     """The sums of all hours of the answer."""
 
@@ -72,6 +81,7 @@ class ActivityTotal(BaseModel):
     degraded: list[CountOf] = Field(description="Lists by stage and outcome.")
     events: list[CountOf] = Field(description="Events by type and outcome.")
     refused_requests: list[CountOf] = Field(description="Requests by reason.")
+    scenes: list[ShownInScene] = Field(description="The one with the most lists first.")
 
 
 class ActivityBody(BaseModel):
@@ -113,6 +123,7 @@ def _render(by_hour: Mapping[int, Counts]) -> dict[str, Any]:
             "degraded": _listed(total, "degraded"),
             "events": _listed(total, "events"),
             "refused_requests": _listed(total, "requests_refused"),
+            "scenes": _list_scenes(total),
         },
     }
 
@@ -138,6 +149,22 @@ def count_lists(counts: Counts) -> int:
 
 def _listed(counts: Counts, family: str) -> list[dict[str, Any]]:
     return [{"labels": labels, "n": n} for labels, n in by_labels(counts, family).items()]
+
+
+def _list_scenes(counts: Counts) -> list[dict[str, Any]]:
+    events: dict[str, dict[str, int]] = {}
+    for (scene, kind), n in by_labels(counts, "scene_events").items():
+        events.setdefault(scene, {})[kind] = n
+    items = by_labels(counts, "items_shown")
+    return [
+        {
+            "scene": scene,
+            "lists": n,
+            "items": items.get((scene,), 0),
+            "events": events.pop(scene, {}),
+        }
+        for (scene,), n in by_labels(counts, "lists_shown").items()
+    ]
 
 
 def quantile_ms(counts: Counts, share: float) -> float | None:

@@ -21,7 +21,10 @@ HOUR = 3_600
 INTERVAL = 60.0  # seconds between two writes of a worker
 MAX_HOURS = 168  # a week
 KEPT_SECONDS = (MAX_HOURS + 24) * HOUR
-FAMILIES = ("answers", "degraded", "events", "requests_rejected", "requests_refused")
+FAMILIES = (
+    *("answers", "degraded", "events", "requests_rejected", "requests_refused"),
+    *("lists_shown", "items_shown", "scene_events"),
+)
 SECONDS = "request_seconds"  # of lists that were answered; its label is the number of a bucket
 LIST_ROUTE = "/recommend"
 

@@ -7,6 +7,7 @@ thread runs an event loop.
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,11 +77,13 @@ def guarded(trained, redis_url, tmp_path_factory) -> Iterator[Hosted]:
 def prepare(service: Hosted) -> None:
     """Give the pages something to show."""
     client, headers = service.client, {"X-API-Key": KEYS["admin"]}
+    scene_of = service.service.deployment.consumer.scene_of
     client.put("/items/i1", json={"title": SCRIPT}, headers=headers)
     for user in ("u1", "u2"):
         answer = client.get("/recommend", params={"user_id": user}, headers=headers).json()
         shown = {"item_id": answer["items"][0]["item_id"], "request_id": answer["request_id"]}
         event = {"user_id": user, "type": "click", "context": {"page": SCRIPT}, **shown}
+        until(partial(scene_of, answer["request_id"]))
         assert client.post("/events", json=event, headers=headers).is_success
     client.post("/events", json={"user_id": "u1", "item_id": "i2", "type": "no"}, headers=headers)
     until(lambda: client.get("/activity/scenes", headers=headers).json()["lists"] == 2)

@@ -81,7 +81,8 @@ def test_the_overview_shows_the_bundle_and_what_the_service_did(guarded, open_pa
     shown = text_of(page)
     assert guarded.service.deployment.bundle.version in shown
     assert "Ready, and nothing to warn of." in shown
-    assert re.search(r"home\s+2\s+2", shown)  # two lists, of two users
+    assert re.search(r"home\s+2\s+20\s+2\s+100.0 %", shown)  # lists, items, clicks
+    assert re.search(r"home\s+2\s+2\s+\d+\s+\d", shown)  # of two users
     assert page.locator(".chart canvas").count() == 2
     page.get_by_role("button", name="7 days").click()
     pressed = page.locator("button[aria-pressed=true]")

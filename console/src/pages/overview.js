@@ -78,6 +78,8 @@ function Period({ activity, hours }) {
           <${Chart} title="p99 against the budget" times=${charts.times} series=${charts.latency} format=${ms} />
         </div>`
       : html`<${Empty}>No list was asked for in the last ${PERIODS[hours]}.<//>`}
+    <h3>Scenes</h3>
+    <${Shown} scenes=${total.scenes} />
     <h3>Degraded, by stage</h3>
     <${Table}
       caption="Lists that lack a stage's part"
@@ -94,29 +96,37 @@ function Period({ activity, hours }) {
   `;
 }
 
-function Scenes({ scenes }) {
-  const types = [...new Set(scenes.scenes.flatMap((scene) => Object.keys(scene.events)))];
-  return html`
-    <p class="muted">
-      The newest ${count(scenes.lists)} lists${scenes.since ? `, since ${moment(scenes.since)}` : ""}. An event counts if it
-      names its list by <code>request_id</code>.
-    </p>
-    <${Table}
-      caption="The newest lists by scene"
-      hideCaption
-      empty="No list was shown yet."
-      rows=${scenes.scenes}
-      columns=${[
-        ["scene", (row) => row.scene || "–"],
-        ["lists", (row) => count(row.lists), "n"],
-        ["users", (row) => count(row.users), "n"],
-        ["items shown", (row) => count(row.items), "n"],
-        ["coverage", (row) => html`<${Bar} share=${row.coverage} /> ${percent(row.coverage)}`],
-        ["lists with an event", (row) => percent(row.lists ? row.answered_lists / row.lists : null), "n"],
-        ...types.map((type) => [type, (row) => count(row.events[type] || 0), "n"]),
-      ]}
-    />
-  `;
+/** What each scene showed in the period, and the events that name one of its lists. */
+function Shown({ scenes }) {
+  const types = [...new Set(scenes.flatMap((scene) => Object.keys(scene.events)))].sort();
+  const rate = (row, type) => html`${count(row.events[type] || 0)} <span class="muted">${percent((row.events[type] || 0) / row.lists)}</span>`;
+  return html`<${Table}
+    caption="Lists by scene, and the events that name one by request_id: their number, and for each 100 lists"
+    empty="No list was shown."
+    rows=${scenes}
+    columns=${[
+      ["scene", (row) => row.scene || "–"],
+      ["lists", (row) => count(row.lists), "n"],
+      ["items", (row) => count(row.items), "n"],
+      ...types.map((type) => [type, (row) => rate(row, type), "n"]),
+    ]}
+  />`;
+}
+
+function Coverage({ newest }) {
+  return html`<${Table}
+    caption=${`Coverage of the newest ${count(newest.lists)} lists${newest.since ? `, since ${moment(newest.since)}` : ""}`}
+    empty="No list was shown yet."
+    rows=${newest.scenes}
+    columns=${[
+      ["scene", (row) => row.scene || "–"],
+      ["lists", (row) => count(row.lists), "n"],
+      ["users", (row) => count(row.users), "n"],
+      ["different items", (row) => count(row.items), "n"],
+      ["of the catalogue", (row) => html`<${Bar} share=${row.coverage} /> ${percent(row.coverage)}`],
+      ["lists with an event", (row) => percent(row.lists ? row.answered_lists / row.lists : null), "n"],
+    ]}
+  />`;
 }
 
 export function Overview({ overview, reload }) {
@@ -142,9 +152,9 @@ export function Overview({ overview, reload }) {
       )}
     </div>
     <${Loaded} of=${activity} what="activity">${(data) => html`<${Period} activity=${data} hours=${hours} />`}<//>
-    <h2>Scenes</h2>
+    <h2>Coverage</h2>
     ${overview.bundle
-      ? html`<${Loaded} of=${scenes} what="scenes">${(data) => html`<${Scenes} scenes=${data} />`}<//>`
+      ? html`<${Loaded} of=${scenes} what="coverage">${(data) => html`<${Coverage} newest=${data} />`}<//>`
       : html`<${Empty}>No bundle, no lists.<//>`}
   `;
 }

@@ -132,12 +132,21 @@ def test_an_event_that_names_its_list_counts_for_the_scene(guarded):
         "type": "purchase",
         "request_id": answer["request_id"],
     }
+    consumer = guarded.service.deployment.consumer
+    until(lambda: consumer.scene_of(answer["request_id"]))
     guarded.client.post("/events", json=event, headers={"X-API-Key": KEYS["editor"]})
 
     def home():
         scenes = get(guarded, "/activity/scenes")["scenes"]
         return next((each for each in scenes if each["events"].get("purchase")), None)
 
+    def clicked():
+        scenes = get(guarded, "/activity")["total"]["scenes"]
+        return next((each for each in scenes if each["events"].get("purchase")), None)
+
+    counted = until(clicked)
+    assert (counted["scene"], counted["events"]["purchase"]) == ("home", 1)
+    assert counted["items"] >= counted["lists"] * 10 >= 10
     scene = until(home)
     assert scene["scene"] == "home"
     assert scene["answered_lists"] == 1

@@ -274,6 +274,16 @@ class SceneActivity:
 
 
 @dataclass(frozen=True)
+class ShownInScene:
+    """What one scene showed, and the events that name one of its lists."""
+
+    scene: str
+    lists: int
+    items: int
+    events: dict[str, int]
+
+
+@dataclass(frozen=True)
 class StageReport:
     """The result of one stage; shown with ``explain=true``."""
 
@@ -375,6 +385,7 @@ class ActivityTotal:
     degraded: list[CountOf]
     events: list[CountOf]
     refused_requests: list[CountOf]
+    scenes: list[ShownInScene]
 
 
 @dataclass(frozen=True)
