@@ -62,8 +62,8 @@ HEAD = 10  # items that NDCG counts
 SESSIONS = 1_500  # of each window, at most
 TUNING_SESSIONS = 400  # that the settings of the rivals are chosen on
 MANY_CLICKS = 4
-FUNNEL, SERVED, VSKNN, RULES = "funnel", "as served", "V-SkNN", "sequential rules"
-METHODS = (FUNNEL, SERVED, VSKNN, RULES)
+FUNNEL, VSKNN, RULES = "funnel", "V-SkNN", "sequential rules"  # without exploration
+METHODS = (FUNNEL, VSKNN, RULES)
 NEIGHBOUR_GRID: tuple[Mapping[str, Any], ...] = tuple(
     {"k": k, "place_weights": place, "step_weights": step, "idf": idf}
     for k, place, step, idf in product(
@@ -184,10 +184,11 @@ def measure(dataset: Dataset, cut: float, sessions: int, config: JobConfig) -> N
         raise DataError(f"No session with a second item begins in a window before or after {cut}.")
     settings = choose_rivals(past_sessions(dataset.log.before(before)), tuning)
     past = past_sessions(dataset.log.before(start))
-    places = _funnel_places(dataset, start, lists, config) | {
+    places = {
         name: rival_places(kind(past, **settings[name]), lists)
         for name, (kind, _) in RIVALS.items()
     }
+    places[FUNNEL] = _funnel_places(dataset, start, lists, config)
     return NextItemLines(
         f"{cut:.0%}",
         np.array([one.user.user for one in lists], np.int64),
@@ -199,8 +200,8 @@ def measure(dataset: Dataset, cut: float, sessions: int, config: JobConfig) -> N
 
 def _funnel_places(
     dataset: Dataset, start: float, lists: Sequence[NextItem], config: JobConfig
-) -> dict[str, NDArray[np.int64]]:
-    """Train on the events before ``start``; return the places without and with exploration."""
+) -> NDArray[np.int64]:
+    """Train on the events before ``start``; return the place of each target, (n,)."""
     past = replace(dataset, log=dataset.log.before(start))
     with closing(Cpu(threads=1)) as cpu:
         split = split_by_time(past.log, test_share=1 / len(past.log))
@@ -208,22 +209,12 @@ def _funnel_places(
         wiring = funnel_config(config, cpu)
         rankers = fit_rankers(past, split, config, wiring, PhaseTimer()).rankers
         models = fit_models(past, past.log, config.recall, start)
-        return {
-            name: asyncio.run(
-                serve(
-                    build_offline_funnel(models, wiring, rankers),
-                    dataset,
-                    lists,
-                    config.seed,
-                    explore=name == SERVED,
-                )
-            )
-            for name in (FUNNEL, SERVED)
-        }
+        funnel = build_offline_funnel(models, wiring, rankers)
+        return asyncio.run(serve(funnel, dataset, lists, config.seed))
 
 
 async def serve(
-    funnel: Funnel, dataset: Dataset, lists: Sequence[NextItem], seed: int, *, explore: bool
+    funnel: Funnel, dataset: Dataset, lists: Sequence[NextItem], seed: int
 ) -> NDArray[np.int64]:
     """Return the place of each target in the funnel's list, (n,); ``K``: not in it."""
     builder, counted = funnel.query_builder, dataset.log.without_repeats()
@@ -232,7 +223,7 @@ async def serve(
     for user, one in zip(users, lists, strict=True):
         advance_counters(builder, counted, until, one.user.at)
         until = max(until, one.user.at)
-        request = Request(user, K, seed, arrived=0.0, inline=one.user.since, explore=explore)
+        request = Request(user, K, seed, arrived=0.0, inline=one.user.since, explore=False)
         run = await recommend_once(funnel, request)
         places.append(find_place(run.slate.pool.rows, one.target))
     return np.array(places, np.int64)
