@@ -15,6 +15,7 @@ from app.artifacts import DAY, HALF_LIVES, Models, Popularity
 from app.contracts import NO_ROWS, Proposal, Rows, Scores, StreamOffsets, Times
 from app.copy_on_write import extend_columns, extend_rows
 from app.kernels.selection import select_top
+from app.rows import unique_rows
 from app.state.group_counts import SceneCounts, SegmentCounts, SegmentRows
 
 POPULAR = HALF_LIVES.index(90 * DAY)
@@ -218,7 +219,7 @@ class PopularityCounters:
             self._future = ((self.first_seen > self.now) & np.isfinite(self.first_seen)).nonzero()[
                 0
             ]
-        rows = self._may_be_listed("fresh", np.union1d(touched, self._future))
+        rows = self._may_be_listed("fresh", unique_rows(np.concatenate([touched, self._future])))
         first = self.first_seen.take(rows)
         is_seen = (first <= self.now) | self._opened.take(rows)  # may be newer than any event
         age = np.where(is_seen, np.maximum(self.now - first, 0.0), 0.0) / DAY
@@ -235,7 +236,9 @@ class PopularityCounters:
 
         An event only moves an item up, and decay changes no order.
         """
-        return touched if self._must_sort_all else np.union1d(self._lists[name].rows, touched)
+        if self._must_sort_all:
+            return touched
+        return unique_rows(np.concatenate([self._lists[name].rows, touched]))
 
     def _rebase(self, reference: float) -> None:
         """Hold the counts relative to a later moment. What readers see stays the same."""

@@ -5,11 +5,8 @@ import pytest
 
 from app.artifacts import Content
 from app.contracts import NO_HISTORY
-from app.query_builder import (
-    QueryBuilder,
-    join_histories,
-    unique_rows,
-)
+from app.query_builder import QueryBuilder, join_histories
+from app.rows import unique_rows
 from app.state.counters import PopularityCounters
 from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in, ridge_profile
 from tests.fakes import history, request, rows, small_dataset, small_models
