@@ -92,16 +92,16 @@ class ChannelWindow:
         active = find_active_users(dataset.log, start, end, seen_rules(config.default_scene.seen))
         users = sample_users(active, USERS_WITHOUT_HISTORY * limit, seed)
         users = add_later_moments(dataset.log, users, start, end, seed)
+        n_events = np.diff(models.users.indptr)
+        with_history = [one for one in users if n_events[one.user] or len(one.since)]
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(with_history))[:limit])
+        users = [with_history[at] for at in drawn]
         builder = build_offline_funnel(models, config).query_builder
         queries = [
             builder.build(Request(user_id, K, seed, arrived=0.0, inline=user.since), NO_HISTORY)
             for user_id, user in zip(user_ids(dataset, users), users, strict=True)
         ]
-        with_history = [at for at, query in enumerate(queries) if len(query.history)]
-        drawn = np.sort(np.random.default_rng(seed).permutation(len(with_history))[:limit])
-        chosen = [with_history[at] for at in drawn]
         shape = (len(dataset.users), len(dataset.catalogue))
-        queries, users = [queries[at] for at in chosen], [users[at] for at in chosen]
         return cls(log, shape, config, models, queries, users)
 
     @property
@@ -165,16 +165,19 @@ class ChannelWindow:
 
 
 def _models_without_recall(dataset: Dataset, log: Log, recall: RecallConfig, at: float) -> Models:
-    """Build what queries need of the models: histories, popularity and segments."""
+    """Build what queries need of the models: histories, popularity and segments.
+
+    Vectors have no columns, so that no index is built of them.
+    """
     n_users, n = len(dataset.users), len(dataset.catalogue)
     encoding = encode_segments(dataset.attributes, n_users)
-    nothing = np.zeros((n, 1), np.float32)
+    nothing = np.zeros((n, 0), np.float32)
     return Models(
         catalogue=dataset.catalogue,
         users=build_users(log, dataset.users, encoding.codes),
         popularity=fit_popularity(log, n, at, recall.popularity),
         segments=fit_segments(log, encoding, n, recall.segments),
-        factors=Factors(nothing, np.zeros((1, 1), np.float32), alpha=1.0, reg=1.0),
+        factors=Factors(nothing, np.zeros((0, 0), np.float32), alpha=1.0, reg=1.0),
         content=Content(nothing),
         tables={},
         friends=build_friends(dataset.friends, n_users),
