@@ -68,6 +68,7 @@ class JobConfig:
     gate: GateConfig = field(default_factory=GateConfig)
     keep: int = BUNDLES_KEPT  # the newest bundles
     compare: bool = False  # every kind of fine ranker, in the report
+    processes: Count = 1  # that work at once, with a copy of the data each; they change no result
     plots: bool = True  # in report.html; to draw them takes a second
     adapt: bool = True  # constants of recall are chosen for the data; see ``offline.adaptation``
     users_per_window: Count = 1_000  # at most so many users of each window give rows

@@ -1,25 +1,31 @@
 """The whole offline job in one screen: split, recall, fit, evaluate, gate, refit, publish."""
 
-import resource
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from time import perf_counter
+from typing import TypeAlias
 
-from app.artifacts import Rankers
+from app.artifacts import Models, Rankers
 from app.build import FunnelConfig
 from app.bundle.activation import point_to
 from app.bundle.pointer import current_version
-from app.cpu import Cpu
+from app.cpu import Cpu, one_thread
 from app.deadline import NO_CHECKPOINTS
+from app.rank.objectives import ObjectiveBlend
 from app.recall.channel import ChannelConfig
 from app.recall.session_knn import SessionKNNChannelConfig
 from app.rerank.seen import seen_rules
-from offline.adaptation.recall_constants import choose_constants
+from offline.adaptation.recall_constants import (
+    GROUPS,
+    ConstantsResult,
+    choose_constants,
+    join_results,
+)
 from offline.config import JobConfig
-from offline.data.dataset import Dataset
+from offline.data.dataset import Dataset, DataTraits, Log
 from offline.data.errors import DataError
 from offline.data.readers import LoadedData
 from offline.data.split import TimeSplit, split_by_time, split_live_log
@@ -29,14 +35,15 @@ from offline.evaluate.figures import ConstantChoice
 from offline.evaluate.gate import gate_remarks, run_gate
 from offline.evaluate.holdout import Holdout, build_drift_reference
 from offline.models.bought_together import fit_bought_together
-from offline.models.registry import fit_models, with_pause
+from offline.models.registry import RecallConfig, fit_models, with_pause
+from offline.phases import PhaseTimer
+from offline.processes import Processes
 from offline.publish.index import index_builder
 from offline.publish.versions import remove_old_bundles
 from offline.publish.writer import TrainingResult, push_tables, write_bundle
 from offline.report.report import write_report
 from offline.report.report_figures import (
     OptionalFigures,
-    PhaseTime,
     ReportFigures,
     build_figures,
     manifest_metrics,
@@ -64,37 +71,9 @@ from offline.training.visits import (
     training_moments,
 )
 
-
-@dataclass(slots=True)
-class PhaseTimer:
-    """Reports the start of each phase to a progress bar, and measures how long it takes."""
-
-    on_begin: Callable[[str], None] = lambda _phase: None
-    seconds: dict[str, float] = field(default_factory=dict)
-    peak_bytes: dict[str, int] = field(default_factory=dict)  # of the process, until its end
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        """Time the phase that runs in the block."""
-        self.on_begin(phase)
-        began = perf_counter()
-        yield
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + perf_counter() - began
-        self.peak_bytes[phase] = peak_memory()
-
-    @property
-    def timings(self) -> list[PhaseTime]:
-        """The phases so far, in the order they began."""
-        return [
-            PhaseTime(phase=phase, seconds=took, peak_bytes=self.peak_bytes[phase])
-            for phase, took in self.seconds.items()
-        ]
-
-
-def peak_memory() -> int:
-    """Return the highest resident memory of this process so far, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1_024 * peak
+Window: TypeAlias = tuple[float, float]  # start and end, unix seconds
+WindowWork: TypeAlias = tuple[Window, JobConfig]
+ConstantsWork: TypeAlias = tuple[Sequence[str], Sequence[Window], JobConfig]  # of some channels
 
 
 def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) -> Path:
@@ -108,14 +87,17 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
     """
     dataset, split, remarks = divide_data(data)
     logged_lists = data.logged_lists(split.test_start) if data.logged_lists else None
-    cpu = Cpu(threads=1)
-    try:
-        with phases("constants"):
-            config, constants = adapt_config(dataset, split, config, cpu)
-        funnel = funnel_config(config, cpu)
-        trained = fit_rankers(dataset, split, config, funnel, phases, logged_lists)
+    with one_thread(), own_cpu() as cpu, ThreadPoolExecutor(1) as thread:
+        config, constants, tables = adapt_and_collect(dataset, split, config, cpu, phases)
+        fit = partial(fit_ahead, thread if config.processes > 1 else None, config.recall)
+        models_at_cut = fit(dataset, dataset.log.before(split.test_start), split.test_start)
+        trained = fit_on_rows(tables, dataset.traits, config, phases, logged_lists)
+        if not (config.compare or isinstance(trained.rankers.fine, ObjectiveBlend)):
+            tables.clear()  # nothing else is fitted on the rows, which take hundreds of megabytes
+        models_of_all = fit(data.dataset, data.dataset.log, float(data.dataset.log.times[-1]))
         with phases("evaluate"):
-            holdout = build_holdout(dataset, split, config, funnel)
+            funnel = funnel_config(config, cpu)
+            holdout = build_holdout(dataset, split, config, funnel, models_at_cut())
             evaluation = evaluate_rankers(holdout, trained.rankers)
             comparisons = OptionalFigures(
                 constants=constants,
@@ -124,25 +106,19 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
             )
         with phases("gate"):
             gate = run_gate(evaluation, holdout, trained.rankers, out, config.gate)
-    finally:
-        cpu.close()
-    with phases("refit"):
-        result = refit(data, trained, config, evaluation)
-        result = replace(
-            result,
-            gate=gate,
-            rankers_end=holdout.cut,
-            settings=flatten_config(config),
-            constants=constants,
-            seconds=phases.seconds,
-            drift=build_drift_reference(result.models, trained.rankers, holdout),
-        )
+        with phases("refit"):
+            result = build_result(data, models_of_all(), trained, config, evaluation)
+            result = replace(
+                result,
+                gate=gate,
+                rankers_end=holdout.cut,
+                settings=flatten_config(config),
+                constants=constants,
+                seconds=phases.seconds,
+                drift=build_drift_reference(result.models, trained.rankers, holdout),
+            )
     with phases("publish"):
-        folder = write_bundle(result, out)
-        if gate.verdict != "refused":
-            push_tables(folder.name, result.models, config.redis_url, config.key_prefix)
-            point_to(folder)
-        remove_old_bundles(out, config.keep, current_version(out))
+        folder = publish_result(result, out, config)
     figures: ReportFigures = {
         **build_figures(dataset, split, result, evaluation, phases.timings),
         **comparisons,
@@ -168,14 +144,42 @@ def divide_data(data: LoadedData) -> tuple[Dataset, TimeSplit, list[str]]:
     return replace(data.dataset, log=log), split, [remark] if remark else []
 
 
+def adapt_and_collect(
+    dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu, phases: PhaseTimer
+) -> tuple[JobConfig, list[ConstantChoice], list[RankTable]]:
+    """Choose the constants, and collect the training rows of each window, in several processes.
+
+    Returns:
+        The configuration for this data, the constants that were tried, and the rows.
+
+    Raises:
+        DataError: there is no trainer of a ranker.
+        CommandError: a process was ended from outside.
+    """
+    with Processes(dataset, config.processes) as processes:
+        with phases("constants"):
+            config, constants = adapt_config(dataset, split, config, cpu, processes)
+        phases.add_memory("constants", processes.peak_bytes)
+        require_trainers(config, dataset.traits)
+        with phases("rows"):
+            windows = [(window, config) for window in split.windows]
+            tables = processes.map(collect_rows_apart, windows)
+        phases.add_memory("rows", processes.peak_bytes)
+    return config, constants, tables
+
+
 def adapt_config(
-    dataset: Dataset, split: TimeSplit, config: JobConfig, cpu: Cpu
+    dataset: Dataset,
+    split: TimeSplit,
+    config: JobConfig,
+    cpu: Cpu,
+    processes: Processes[Dataset] | None = None,
 ) -> tuple[JobConfig, list[ConstantChoice]]:
     """Choose what visits are, and the constants of recall, for this data.
 
     The channel ``session_knn`` is turned off where users return, unless it is for all data.
 
-    Nothing is chosen if ``config.adapt`` is false.
+    Nothing is chosen if ``config.adapt`` is false. Several processes share the channels.
 
     Returns:
         The configuration, and the constants that were tried.
@@ -190,8 +194,14 @@ def adapt_config(
     config = replace(config, recall=with_pause(config.recall, config.visits.pause))
     if config.visits.relevant != "next":
         config = replace(config, channels=_without_session_channel(config.channels))
-    wiring = funnel_config(config, cpu)
-    result = choose_constants(dataset, split.windows, config.recall, wiring, config.seed)
+    if processes is None or processes.count == 1:
+        result = choose_constants(
+            dataset, split.windows, config.recall, funnel_config(config, cpu), config.seed
+        )
+    else:
+        groups = [(channels, split.windows, config) for channels in GROUPS]
+        parts = processes.map(choose_constants_apart, groups)
+        result = join_results(dict(zip(GROUPS, parts, strict=True)))
     chosen = result.settings
     return replace(config, recall=chosen.recall, channels=chosen.channels), result.choices
 
@@ -204,6 +214,24 @@ def _without_session_channel(channels: Mapping[str, ChannelConfig]) -> dict[str,
         else one
         for name, one in channels.items()
     }
+
+
+def choose_constants_apart(dataset: Dataset, work: ConstantsWork) -> ConstantsResult:
+    """Choose the constants of some channels in any process."""
+    channels, windows, config = work
+    with own_cpu() as cpu:
+        funnel = funnel_config(config, cpu)
+        return choose_constants(dataset, windows, config.recall, funnel, config.seed, channels)
+
+
+@contextmanager
+def own_cpu() -> Iterator[Cpu]:
+    """Yield a ``Cpu`` for computations in the block."""
+    cpu = Cpu(threads=1)
+    try:
+        yield cpu
+    finally:
+        cpu.close()
 
 
 def funnel_config(config: JobConfig, cpu: Cpu) -> FunnelConfig:
@@ -233,14 +261,40 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
     Raises:
         DataError: users liked none of the proposed items, or all of them.
     """
-    objectives = choose_objectives(config.objectives, dataset.traits, config.rankers.fine)
-    kinds = choose_kinds(config.rankers, objectives)
-    for kind in (kinds.coarse, kinds.fine):
-        find_trainer(kind)  # an unknown kind is an error now, not after minutes of work
+    require_trainers(config, dataset.traits)
     with phases("rows"):
         tables = [collect_window_rows(dataset, *window, config, funnel) for window in split.windows]
+    return fit_on_rows(tables, dataset.traits, config, phases, logged_lists)
+
+
+def require_trainers(config: JobConfig, traits: DataTraits) -> None:
+    """Find the trainers of both rankers, so that an unknown kind is an error at once.
+
+    Raises:
+        DataError: there is no such trainer.
+    """
+    objectives = choose_objectives(config.objectives, traits, config.rankers.fine)
+    kinds = choose_kinds(config.rankers, objectives)
+    for kind in (kinds.coarse, kinds.fine):
+        find_trainer(kind)
+
+
+def fit_on_rows(
+    tables: list[RankTable],
+    traits: DataTraits,
+    config: JobConfig,
+    phases: PhaseTimer,
+    logged_lists: RankTable | None = None,
+) -> TrainedRankers:
+    """Fit the rankers on the rows of each window, and on logged lists, which are inserted.
+
+    Raises:
+        DataError: users liked none of the proposed items, or all of them.
+    """
+    objectives = choose_objectives(config.objectives, traits, config.rankers.fine)
+    kinds = choose_kinds(config.rankers, objectives)
     if logged_lists is not None and len(logged_lists) and not objectives:
-        tables = insert_logged_lists(tables, logged_lists)
+        tables[:] = insert_logged_lists(tables, logged_lists)
     training = TrainingSet(
         tables, config.seed, rank=config.rank, hybrid=config.hybrid, objectives=objectives
     )
@@ -248,6 +302,13 @@ def fit_rankers(  # noqa: PLR0913, PLR0917 - few callers have logged lists
         fine = fit_ranker(kinds.fine, training)
     with phases("coarse"):
         return add_coarse(fine, kinds.coarse, training)
+
+
+def collect_rows_apart(dataset: Dataset, work: WindowWork) -> RankTable:
+    """Collect the training rows of one window in any process."""
+    window, config = work
+    with own_cpu() as cpu:
+        return collect_window_rows(dataset, *window, config, funnel_config(config, cpu))
 
 
 def collect_window_rows(
@@ -265,15 +326,22 @@ def collect_window_rows(
 
 
 def build_holdout(
-    dataset: Dataset, split: TimeSplit, config: JobConfig, funnel: FunnelConfig
+    dataset: Dataset,
+    split: TimeSplit,
+    config: JobConfig,
+    funnel: FunnelConfig,
+    models: Models | None = None,
 ) -> Holdout:
-    """Fit the recall models on the events before the test, and sample users of the test window.
+    """Sample users of the test window.
+
+    ``models`` were fitted on the events before the test. None: they are fitted here.
 
     Raises:
         DataError: no user of the test window liked a new item.
     """
     cut, end = split.test_start, split.test_end
-    models = fit_models(dataset, dataset.log.before(cut), config.recall, cut)
+    if models is None:
+        models = fit_models(dataset, dataset.log.before(cut), config.recall, cut)
     active = find_active_users(dataset.log, cut, end, seen_rules(config.policy.seen))
     users = sample_users(active, 3 * config.users_per_window, config.seed)
     if not users:
@@ -295,12 +363,37 @@ def evaluate_rankers(holdout: Holdout, rankers: Rankers) -> Evaluation:
     )
 
 
-def refit(
-    data: LoadedData, trained: TrainedRankers, config: JobConfig, evaluation: Evaluation
+def publish_result(result: TrainingResult, out: Path, config: JobConfig) -> Path:
+    """Write the bundle, and put it into service unless the gate refused it; return its folder."""
+    folder = write_bundle(result, out)
+    if result.gate is None or result.gate.verdict != "refused":
+        push_tables(folder.name, result.models, config.redis_url, config.key_prefix)
+        point_to(folder)
+    remove_old_bundles(out, config.keep, current_version(out))
+    return folder
+
+
+def fit_ahead(
+    executor: Executor | None, recall: RecallConfig, dataset: Dataset, log: Log, at: float
+) -> Callable[[], Models]:
+    """Return a function that returns the models of all events before ``at``.
+
+    The fit begins at once on a thread of the executor. Without one it begins when it is wanted,
+    which takes less memory.
+    """
+    fit = partial(fit_models, dataset, log, recall, at)
+    return executor.submit(fit).result if executor else fit
+
+
+def build_result(
+    data: LoadedData,
+    models: Models,
+    trained: TrainedRankers,
+    config: JobConfig,
+    evaluation: Evaluation,
 ) -> TrainingResult:
-    """Fit the recall models again, on all data. The rankers are those that were evaluated."""
+    """Return what the bundle holds: models of all data, and the rankers that were evaluated."""
     dataset = data.dataset
-    models = fit_models(dataset, dataset.log, config.recall, float(dataset.log.times[-1]))
     together = fit_bought_together(dataset.log, len(dataset.catalogue))
     if together is not None:
         models = replace(models, tables={**models.tables, "together": together})

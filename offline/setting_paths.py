@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 
 Config = TypeVar("Config")  # a dataclass of settings
 SettingValue: TypeAlias = str | int | float | bool | None
-NOT_MODEL_SETTINGS = frozenset({"redis_url", "key_prefix", "gate", "keep", "compare"})
+NOT_MODEL_SETTINGS = frozenset({"redis_url", "key_prefix", "gate", "keep", "compare", "processes"})
 
 
 def flatten_config(config: Any) -> dict[str, SettingValue]:

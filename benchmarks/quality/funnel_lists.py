@@ -21,8 +21,9 @@ from offline.data.dataset import Dataset
 from offline.data.split import split_by_time
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.metrics import Lists
-from offline.job import PhaseTimer, fit_rankers
+from offline.job import fit_rankers
 from offline.models.registry import fit_models
+from offline.phases import PhaseTimer
 from offline.training.past_requests import ActiveUser, build_offline_funnel
 
 FUNNEL = "funnel"

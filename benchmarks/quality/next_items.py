@@ -45,8 +45,9 @@ from offline.data.errors import DataError
 from offline.data.readers import MAX_BAD_SHARE, load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.intervals import Bootstrap
-from offline.job import PhaseTimer, adapt_config, fit_rankers, funnel_config
+from offline.job import adapt_config, fit_rankers, funnel_config
 from offline.models.registry import fit_models
+from offline.phases import PhaseTimer
 from offline.training.past_requests import (
     ActiveUser,
     advance_counters,

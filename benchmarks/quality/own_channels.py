@@ -51,8 +51,9 @@ from offline.evaluate.funnel_answers import (
 )
 from offline.evaluate.gate import check_comparison
 from offline.evaluate.metrics import MAX_K, K, user_ndcg
-from offline.job import PhaseTimer, adapt_config, fit_rankers, funnel_config
+from offline.job import adapt_config, fit_rankers, funnel_config
 from offline.models.registry import fit_models
+from offline.phases import PhaseTimer
 from offline.training.past_requests import (
     ActiveUser,
     build_offline_funnel,

@@ -45,8 +45,9 @@ from offline.data.split import split_by_time
 from offline.evaluate.intervals import Bootstrap
 from offline.evaluate.metrics import K, Lists, user_ndcg
 from offline.evaluate.rowsets import RowSets
-from offline.job import PhaseTimer, adapt_config, fit_rankers, funnel_config
+from offline.job import adapt_config, fit_rankers, funnel_config
 from offline.models.registry import fit_models
+from offline.phases import PhaseTimer
 from offline.training.past_requests import (
     ActiveUser,
     advance_counters,

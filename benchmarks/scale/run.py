@@ -31,7 +31,7 @@ from benchmarks.scale.figures import scale_plot, serving_table
 from benchmarks.scale.generate import EVENTS_PER_USER, write_world
 from benchmarks.scale.serve import Serving, ServingPlan, measure_serving
 from benchmarks.scale.world import World
-from offline.job import peak_memory
+from offline.phases import peak_memory
 from offline.report.report_figures import PhaseTime
 
 EVENTS_PER_ITEM = 12

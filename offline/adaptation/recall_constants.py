@@ -41,6 +41,10 @@ MODELS = {  # channel -> the model that it recommends from
     "session_knn": "session_knn",
     "embedding": "als",
 }
+GROUPS = (  # of all channels of ``MODELS``; take about equally long
+    ("embedding", "ease"),
+    ("item_cf", "rp3beta", "sequence", "session_knn"),
+)
 HALF_LIVES = (7 * DAY, 30 * DAY, 90 * DAY, 365 * DAY, inf)
 PENALTIES = ({"reg": 300.0}, {"reg": 3_000.0}, {"reg": 10_000.0})  # of EASE
 FADING = (  # with the default, from the last few events to the whole history
@@ -118,14 +122,15 @@ class ConstantsResult:
     choices: list[ConstantChoice] = field(default_factory=list)
 
 
-def choose_constants(
+def choose_constants(  # noqa: PLR0913, PLR0917 - the data, the settings, and a part of them
     dataset: Dataset,
     windows: Sequence[tuple[float, float]],
     recall: RecallConfig,
     funnel_config: FunnelConfig,
     seed: int,
+    channels: Sequence[str] = tuple(MODELS),
 ) -> ConstantsResult:
-    """Choose the constants of the enabled channels on the last two of ``windows``.
+    """Choose the constants of the enabled ``channels`` on the last two of ``windows``.
 
     A constant that the configuration has changed from its default is left alone. Nothing is chosen
     without times, with fewer than two windows, or with few users who have a history.
@@ -144,9 +149,29 @@ def choose_constants(
         return result
     span = float(selection.log.times[-1] - selection.log.times[0])
     for constant in list_constants(settings, span):
+        if constant.channel not in channels:
+            continue
         kept, choice = _choose(constant, result.settings, selection, confirmation, seed)
         result = ConstantsResult(kept, [*result.choices, choice])
     return result
+
+
+def join_results(parts: Mapping[Sequence[str], ConstantsResult]) -> ConstantsResult:
+    """Join results that were computed apart, by the channels of each.
+
+    A constant of one channel has no effect on the choice of another one's.
+    """
+    first, *_ = parts.values()
+    settings = first.settings
+    for channels, part in parts.items():
+        models = {MODELS[one]: getattr(part.settings.recall, MODELS[one]) for one in channels}
+        configs = {one: part.settings.channels[one] for one in channels}
+        settings = RecallSettings(
+            replace(settings.recall, **models), {**settings.channels, **configs}
+        )
+    order = list(MODELS)
+    choices = [choice for part in parts.values() for choice in part.choices]
+    return ConstantsResult(settings, sorted(choices, key=lambda one: order.index(one["channel"])))
 
 
 def sample_histories(log: Log, limit: int, seed: int) -> Log:

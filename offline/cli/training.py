@@ -87,6 +87,15 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
     keep: Annotated[
         int | None, typer.Option(help="The number of bundles to keep. Default: 5.", min=1)
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            help="Processes that compute at once; they change no result. Each more takes the "
+            "memory of another copy of the data and of one fit. Default: 2 for 500,000 events "
+            "and more, if there are two cores, else 1.",
+            min=1,
+        ),
+    ] = None,
     *,
     compare: Annotated[
         bool, typer.Option("--compare", help="Compare every kind of fine ranker in the report.")
@@ -149,6 +158,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
                 objectives=objectives,
                 fine_ranker=fine_ranker,
                 keep=keep,
+                processes=processes,
                 schema=schema,
                 max_bad_share=max_bad_share,
             ),

@@ -17,6 +17,7 @@ from app.process.server_process import ServerError
 from app.recall.registry import override_channels
 from app.settings import Settings
 from offline.archive.archived_dataset import has_archived_events, load_archived
+from offline.batch.processes import count_cores
 from offline.choices import Factorisation, IndexKind, ItemSimilarity
 from offline.commands.archive import ArchiveInUseError, archive_once
 from offline.commands.folders import require_writable
@@ -26,7 +27,8 @@ from offline.data.errors import DataError
 from offline.data.layouts import require_data
 from offline.data.readers import MAX_BAD_SHARE, LoadedData, load_dataset, write_bad_rows
 from offline.evaluate.gate import GateConfig
-from offline.job import PhaseTimer, run_job
+from offline.job import run_job
+from offline.phases import PhaseTimer
 from offline.publish.attribute_changes import check_attribute_changes
 from offline.publish.starter import publish_starter
 from offline.publish.versions import BUNDLES_KEPT
@@ -50,6 +52,8 @@ PHASES = {
     "publish": "Publishing the bundle",
 }
 
+PROCESSES_FROM = 500_000  # events
+
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
@@ -66,6 +70,7 @@ class TrainOptions:
     fine_ranker: str | None = None  # a kind of ranker
     compare: bool = False
     from_archive: bool = False  # also learn from archived events and lists
+    processes: int | None = None  # that compute at once; None: by the data, see PROCESSES_FROM
     schema: Path | None = None  # a file that maps the columns of the data
     max_bad_share: float = MAX_BAD_SHARE
 
@@ -168,6 +173,7 @@ def _train(
         with phases("read"):
             archived = load_archived(settings, events=options.from_archive, is_alone=data is None)
             loaded = load_dataset(data, options.schema, options.max_bad_share, archived)
+        config = replace(config, processes=options.processes or choose_processes(loaded))
         for text in _warnings(loaded, settings.out, config):
             bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         is_untrained = not len(loaded.dataset.log)
@@ -184,6 +190,15 @@ def _train(
         console.print(f"{len(loaded.bad)} rows could not be used: see {path}", soft_wrap=True)
     print_result(console, folder, phases, config.index.kind)
     return folder
+
+
+def choose_processes(loaded: LoadedData) -> int:
+    """Return how many processes compute at once: 2 for much data, if there are cores for them.
+
+    To start another process takes seconds, and its memory.
+    """
+    is_much = len(loaded.dataset.log) >= PROCESSES_FROM
+    return min(2, count_cores()) if is_much else 1
 
 
 def find_data(data: Path | None, out: Path, *, from_archive: bool) -> Path | None:

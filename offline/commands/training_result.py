@@ -12,7 +12,7 @@ from app.bundle.pointer import current_version
 from offline.choices import IndexKind
 from offline.errors import RefusedError
 from offline.evaluate.gate import gate_remarks, refusal_message
-from offline.job import PhaseTimer
+from offline.phases import PhaseTimer
 from offline.publish.index import measure_bundle_indexes, resolve_kind
 from offline.report.page import format_constants
 

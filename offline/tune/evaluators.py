@@ -17,8 +17,9 @@ from offline.data.errors import DataError
 from offline.data.split import TimeSplit
 from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import K, PerUser, grouped_ndcg, rank_within_groups, user_ndcg
-from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers, funnel_config
+from offline.job import build_holdout, collect_window_rows, fit_rankers, funnel_config
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
+from offline.phases import PhaseTimer
 from offline.run_async import run_async
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.linear import COARSE_WIDTH, fit_coarse

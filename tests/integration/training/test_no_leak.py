@@ -23,10 +23,11 @@ from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.evaluation import Evaluation
 from offline.evaluate.holdout import Holdout
-from offline.job import PhaseTimer, build_holdout, evaluate_rankers, fit_rankers
+from offline.job import build_holdout, evaluate_rankers, fit_rankers
 from offline.job import collect_window_rows as training_rows
 from offline.models.als import ALSConfig
 from offline.models.registry import RecallConfig, fit_models
+from offline.phases import PhaseTimer
 from offline.training.past_requests import (
     ActiveUser,
     build_offline_funnel,

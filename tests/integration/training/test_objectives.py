@@ -22,7 +22,8 @@ from offline.data.dataset import Dataset, DataTraits
 from offline.data.readers import load_dataset
 from offline.data.split import split_by_time
 from offline.evaluate.compare_rankers import compare_objectives, compute_truth
-from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers
+from offline.job import build_holdout, collect_window_rows, fit_rankers
+from offline.phases import PhaseTimer
 from offline.publish.writer import write_bundle
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.kinds import train_objective_blend

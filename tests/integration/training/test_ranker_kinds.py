@@ -14,7 +14,8 @@ from offline.commands.train import TrainOptions
 from offline.config import build_job_config, config_to_toml, read_config
 from offline.data.errors import DataError
 from offline.data.readers import load_dataset
-from offline.job import PhaseTimer, run_job
+from offline.job import run_job
+from offline.phases import PhaseTimer
 from offline.report.bundle_comparison import bundle_facts
 from offline.training.kinds import find_trainer
 from offline.training.rankers import HybridConfig

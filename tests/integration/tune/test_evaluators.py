@@ -18,8 +18,9 @@ from offline.data.errors import DataError
 from offline.data.split import TimeSplit, split_by_time
 from offline.evaluate.funnel_answers import user_ids
 from offline.evaluate.metrics import user_ndcg
-from offline.job import PhaseTimer, build_holdout, collect_window_rows, fit_rankers
+from offline.job import build_holdout, collect_window_rows, fit_rankers
 from offline.models.registry import RECALL_MODELS, fit_models, refit_model
+from offline.phases import PhaseTimer
 from offline.setting_paths import value_of, with_values
 from offline.training.gbdt import fit_pointwise_listwise
 from offline.training.linear import fit_coarse
