@@ -34,6 +34,7 @@ from app.state.user_store import MAX_ATTRIBUTES, write_attributes, write_attribu
 router = APIRouter(prefix="/api", tags=["gorse"])
 NEW_USER: GorseRecord = {"Labels": None, "Comment": ""}
 MAX_NAME, MAX_VALUE = 64, 256  # characters of an attribute
+WRITTEN_TOGETHER = 500  # users; lists are made in between
 
 
 @router.get("/users", summary="Users", response_model=UsersPage, openapi_extra=page_query())
@@ -121,8 +122,12 @@ async def store_users(service: Service, rows: Sequence[Mapping[str, Any]]) -> No
         if n % SLICE == 0:
             await asyncio.sleep(0)  # lists go first
     prefix = service.settings.key_prefix
-    await await_store(write_attributes_of_many(service.writer, prefix, attributes))
-    await await_store(write_users(service.writer, prefix, records))
+    users = list(records)
+    for start in range(0, len(users), WRITTEN_TOGETHER):
+        some = users[start : start + WRITTEN_TOGETHER]
+        of_some = {user: attributes[user] for user in some}
+        await await_store(write_attributes_of_many(service.writer, prefix, of_some))
+        await await_store(write_users(service.writer, prefix, {u: records[u] for u in some}))
 
 
 def attributes_of(labels: Any) -> dict[str, str]:
