@@ -442,16 +442,18 @@ def test_feedback_that_hides_an_item_is_taken_back(service, ask, user):
 def test_a_value_and_a_time_decide_whether_feedback_excludes(service, ask, user):
     one, two, three, four = listed(ask, user)[:4]
     now = int(time.time())
-    ask("POST", "/feedback", [row_of("read", user, one, Timestamp="2026-03-04")])
-    ask("POST", "/feedback", [row_of("like", user, one, Timestamp=str(now + 900))])
+    ask("POST", "/feedback", [row_of("like", user, one, Timestamp="2026-03-04")])
+    ask("POST", "/feedback", [row_of("read", user, one, Timestamp=str(now + 900))])
+    key = f"{service.prefix}:u:{{{user}}}:gx"
+    with redis.Redis.from_url(service.redis_url) as store:
+        assert 0 < store.zscore(key, one) < now * 1e6  # it stays excluded until then
     assert one not in listed(ask, user)
-    ask("DELETE", f"/feedback/read/{user}/{one}")
-    assert one in listed(ask, user)  # the like is of the future
+    ask("DELETE", f"/feedback/like/{user}/{one}")
+    assert one in listed(ask, user)  # the other row is of the future
     rows = [row_of("read", user, item, Timestamp="1969-07-20") for item in (two, three)]
     ask("PUT", "/feedback", [*rows, row_of("read", user, four)])
     assert not {two, three, four} & set(listed(ask, user))
     ask("PUT", "/feedback", [row_of("read", user, two, Timestamp=str(now + 900))])
-    key = f"{service.prefix}:u:{{{user}}}:gx"
     with redis.Redis.from_url(service.redis_url) as store:
         assert {item.decode() for item in store.zrange(key, 0, -1)} == {one, two, three, four}
         assert store.zscore(key, three) < 0 < now * 1e6 < store.zscore(key, two)
