@@ -90,14 +90,14 @@ async def withdraw_feedback_events(
     await await_store(withdraw_events(service.writer, prefix, user, item, kinds))
     weights = require_deployment(service).bundle.manifest.event_weights()
     types = service.settings.feedback_types
+    now = time.time()
     hiding = {
-        row.kind
+        row.kind: row.at / MICROSECONDS
         for row in rows
         if types.event_type(row.kind, row.value, weights.type_weights) == "hide"
+        and row.at / MICROSECONDS <= now + MAX_CLOCK_SKEW  # else it is no event yet
     }
-    if hiding and hiding <= kinds:
-        now = time.time()
-        latest = max(row.at / MICROSECONDS for row in deleted if row.kind in hiding)
-        at = max(now, latest) if latest <= now + MAX_CLOCK_SKEW else now
+    if hiding and hiding.keys() <= kinds:
+        at = max(now, *hiding.values())
         unhide = Event(new_event_id("unhide"), user, item, "unhide", 1.0, at)
         await store_events(service, [unhide], now)

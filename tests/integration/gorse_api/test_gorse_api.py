@@ -437,6 +437,12 @@ def test_feedback_that_hides_an_item_is_taken_back(service, ask, user):
     assert hidden in listed(ask, user)
     ask("POST", "/feedback", [row_of("dismiss", user, hidden)])
     assert hidden not in listed(ask, user)
+    other = listed(ask, user)[0]
+    hide = {"user_id": user, "item_id": other, "type": "hide"}
+    assert service.client.post("/events", json=hide).is_success
+    ask("POST", "/feedback", [row_of("dismiss", user, other, Timestamp="2099-01-01")])
+    ask("DELETE", f"/feedback/{user}/{other}")
+    assert other not in listed(ask, user)  # that feedback has hidden nothing yet
 
 
 def test_a_value_and_a_time_decide_whether_feedback_excludes(service, ask, user):
