@@ -24,6 +24,7 @@ KEPT = 50  # the newest trainings, whose records and logs are kept
 LOG_BYTES = 64 * 2**10  # of the end of a log, that are read
 LOG_LINES = 200
 REQUEST, LOCK = "request.json", "training.lock"
+REQUEST_LOCK = "request.lock"  # of who takes the request, for a moment
 KILLED = (
     "the process of the training ended without a result: it was killed, such as for want of "
     "memory, or the machine was restarted"
@@ -79,7 +80,7 @@ class TrainingFolder:
         waiting = self.waiting()
         if waiting is None or read_trainer(self.path):
             return waiting
-        if self._withdraw(waiting):
+        if self._take_request(waiting.training_id):
             self.write(waiting.ended("failed", time.time(), NOBODY))
         return None
 
@@ -100,7 +101,8 @@ class TrainingFolder:
                 os.ftruncate(lock, 0)
                 os.pwrite(lock, record.training_id.encode(), 0)
                 if record.by_request:
-                    (self.path / REQUEST).rename(self._record_path(record.training_id))
+                    if not self._take_request(record.training_id):
+                        raise FileNotFoundError(self.path / REQUEST)
                 else:
                     self.write(record)
                 self._end_killed(record.training_id)
@@ -175,7 +177,7 @@ class TrainingFolder:
         if record.has_ended:
             return "ended"
         waiting = self.waiting()
-        if waiting and waiting.training_id == training_id and self._withdraw(waiting):
+        if waiting and waiting.training_id == training_id and self._take_request(training_id):
             self.write(record.ended("cancelled", time.time(), CANCELLED))
             return "waiting"
         self._cancel_path(training_id).touch(0o600)
@@ -197,13 +199,23 @@ class TrainingFolder:
         except (OSError, ValidationError):
             return None
 
-    def _withdraw(self, record: TrainingRecord) -> bool:
-        """Turn the request that waits into a record; return whether nobody else did."""
+    def _take_request(self, training_id: str) -> bool:
+        """Turn the request that waits into a record, if it still is the one of this training.
+
+        One at a time looks and takes: another request may come as soon as this one has gone.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
         try:
-            (self.path / REQUEST).rename(self._record_path(record.training_id))
-        except FileNotFoundError:
-            return False
-        return True
+            with holding(self.path / REQUEST_LOCK):
+                waiting = self.waiting()
+                if waiting is None or waiting.training_id != training_id:
+                    return False
+                (self.path / REQUEST).rename(self._record_path(training_id))
+                return True
+        except LockTakenError:
+            raise BlockingIOError(f"others hold {self.path / REQUEST_LOCK}: try again") from None
 
     def _running_id(self) -> str:
         with suppress(OSError, UnicodeDecodeError):

@@ -20,6 +20,7 @@ from offline.data.errors import DataError
 from offline.errors import CommandError
 from offline.shop.generate import LOG, ShopSize, write_shop
 from offline.shop.page_server import page_server
+from offline.trainings.background import training_in_background
 
 TRAINING = Path(offline.shop.__file__).with_name("training.toml")
 NAME = "shop"  # of the folder, and so of the data set
@@ -96,7 +97,19 @@ def demo_shop(
         console.rule("Training")
         train(options.folder, settings, training or TrainOptions(config=TRAINING))
     console.rule("Serving")
-    serve(settings, options)
+    settings = settings.model_copy(update=_training_settings(options))
+    with training_in_background(settings):
+        serve(settings, options)
+
+
+def _training_settings(options: ShopOptions) -> dict[str, Path]:
+    """Return the settings of trainings that are requested while the shop is served."""
+    return {"train_data": options.folder, "train_config": TRAINING} if has_files(options) else {}
+
+
+def has_files(options: ShopOptions) -> bool:
+    """Return whether the shop's files are there."""
+    return (options.folder / LOG).exists()
 
 
 def _check_page_can_ask(settings: Settings) -> None:
@@ -128,7 +141,7 @@ def _check_dataset(out: Path) -> None:
 
 def _write_files(console: Console, options: ShopOptions, today: date) -> None:
     folder = options.folder
-    if (folder / LOG).exists():
+    if has_files(options):
         console.print(f"The files in {folder} are used.", markup=False, highlight=False)
         return
     if folder.exists() and any(folder.iterdir()):

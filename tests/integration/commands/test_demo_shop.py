@@ -6,13 +6,19 @@ from dataclasses import replace
 import pytest
 
 from app.access.keys import format_key
+from app.bundle.bundle import find_current_bundle
 from app.process.serve import PortTakenError
 from app.settings import Settings
+from app.trainings.trainer_notices import read_trainer
 from offline.commands.demo_shop import TRAINING, ShopOptions, demo_shop
 from offline.config import build_job_config, read_config
 from offline.data.errors import DataError
 from offline.errors import CommandError
-from tests.serving import free_port
+from offline.shop.generate import LOG
+from offline.trainings.background import service_arguments
+from tests.bundles import edit_manifest
+from tests.conftest import copy_trained
+from tests.serving import free_port, until
 
 KEYS = format_key("operator", ["admin"], "rf_" + "shopkeys" * 4)
 
@@ -29,6 +35,25 @@ def test_its_training_takes_fewer_users_and_has_the_defaults_else():
     config, default = read_config(TRAINING), build_job_config({}, "nothing")
     assert config.users_per_window < default.users_per_window
     assert replace(config, users_per_window=default.users_per_window) == default
+
+
+def test_a_training_while_the_shop_is_served_takes_its_files_and_settings(trained, tmp_path):
+    options, seen = options_in(tmp_path), []
+    out = copy_trained(trained, options.default_out)
+    folder = edit_manifest(find_current_bundle(out), dataset=options.folder.name)
+    (out / "current").write_text(folder.name)
+    options.folder.mkdir()
+    (options.folder / LOG).touch()
+    settings = Settings(out=out, port=free_port(), redis_url=None)
+
+    def serve(settings, _options):
+        until(lambda: read_trainer(settings.trainings_folder))
+        seen.append(read_trainer(settings.trainings_folder).data)
+        seen.append(service_arguments(settings))
+
+    demo_shop(settings, options, serve=serve)
+    assert seen[0] == str(options.folder)
+    assert seen[1][-4:] == ["--data", str(options.folder), "--config", str(TRAINING)]
 
 
 def test_other_files_in_the_way_are_named_and_kept(tmp_path):

@@ -112,6 +112,19 @@ def test_a_request_that_was_withdrawn_is_not_taken(folder, trainer):
     assert folder.find(withdrawn.training_id).state == "cancelled"
 
 
+def test_a_request_is_not_taken_for_the_one_that_waited_before_it(folder, trainer):
+    first, second = record(by_request=True), record(NOW + 1, by_request=True, force=True)
+    folder.request(first)
+    folder.cancel(first.training_id)  # after a trainer has read it, and before it takes it
+    folder.request(second)
+    with pytest.raises(FileNotFoundError), folder.claim(first):
+        raise AssertionError("unreachable")
+    assert folder.waiting() == second
+    assert folder.find(first.training_id).state == "cancelled"
+    with folder.claim(second):
+        assert folder.read(second.training_id) == second
+
+
 def test_a_training_that_runs_is_cancelled_by_its_own_process(folder):
     running = record(state="running", started=NOW)
     with folder.claim(running):
