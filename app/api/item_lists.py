@@ -93,7 +93,7 @@ def item_list_response(
     body: dict[str, Any] = {"bundle": deployment.bundle.version, **facts, "items": items}
     every_note = [
         *result.notes,
-        *(filter_notes(catalogue, options.filter) if options.filter else ()),
+        *(filter_notes(catalogue, [options.filter]) if options.filter else ()),
     ]
     if not items and not every_note:
         every_note = ["nothing that may be shown in this scene and passes the filter is known here"]

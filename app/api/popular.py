@@ -18,7 +18,7 @@ from app.api.item_lists import ItemListBody, ItemListResult, build_query, item_l
 from app.api.list_options import HOME, require_valid_options
 from app.api.schemas import MAX_SCENE_LENGTH, ItemListQuery, error_bodies
 from app.artifacts import Segments
-from app.catalogue.tag_lists import unknown_tag_notes
+from app.catalogue.unknown_names import unknown_tag_notes
 from app.contracts import Rows
 from app.features.user_segments import segment_codes
 from app.service.item_lists import PopularityList, needs_a_thread
@@ -102,7 +102,7 @@ async def _respond(http: Request, name: str) -> Response:
         explanations = _explain(replica.counters, proposal.rows) if options.explain else ()
     categories = [options.category] if options.category else []
     lists = deployment.live_items.catalogue.category_lists
-    notes = list(unknown_tag_notes(lists, categories, "category"))
+    notes = unknown_tag_notes(lists, categories, "category")
     result = ItemListResult(proposal, notes, explanations)
     return item_list_response(http, deployment, options, result)
 

@@ -122,24 +122,22 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
 
 def _notes(answer: Answer) -> list[str]:
     """Return a sentence for all that may be a mistake, and for a list that is short."""
-    notes: list[str] = []
-    if answer.record.filter:
-        notes += filter_notes(answer.deployment.live_items.catalogue, answer.record.filter)
-    notes += [*map(describe_unfilled, answer.run.slate.unfilled), *_wish_notes(answer)]
+    record = answer.record
+    notes = _unknown_name_notes(answer) if record.filter or record.boosts else []
+    notes += map(describe_unfilled, answer.run.slate.unfilled)
+    if record.pins:
+        notes += pin_notes(record.pins, answer.item_ids, record.offset, record.k)
     if note := short_list_note(answer):
         notes.append(note)
     return notes
 
 
-def _wish_notes(answer: Answer) -> list[str]:
-    """Return a sentence for each boost and pin of the request that may not do what it should."""
+def _unknown_name_notes(answer: Answer) -> list[str]:
+    """Return a sentence for each category and flag of the filter and boosts that no item has."""
     record, catalogue = answer.record, answer.deployment.live_items.catalogue
-    if not record.boosts and not record.pins:
-        return []
     kinds = column_kinds(catalogue.attributes)
     conditions = [parse_boost(text, kinds).filter for text in record.boosts]
-    notes = [note for text in conditions for note in filter_notes(catalogue, text)]
-    return notes + pin_notes(record.pins, answer.item_ids, record.offset, record.k)
+    return filter_notes(catalogue, [record.filter, *conditions] if record.filter else conditions)
 
 
 def describe_unfilled(minimum: UnfilledMinimum) -> str:

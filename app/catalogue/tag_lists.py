@@ -5,7 +5,7 @@ blocks, caps and scenes read these lists, which have every tag.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from app.contracts import Rows
 
 MAX_TAG_BYTES = 256  # the same limit as for an id; longer ones of a file are cut
 MAX_COMPARED = 500  # tags that are compared with a misspelt one: about 2 ms
-MAX_HINTS = 3
+MAX_HINTS = 3  # tags that a misspelt one may stand for
 MIN_LIKENESS = 0.7  # ratio of difflib; two words with one letter wrong have 0.75 and more
 FEW_CODES = 8  # compared one by one: np.isin takes longer for so few
 
@@ -139,16 +139,6 @@ def mark_tags(lists: TagLists, codes: Iterable[int]) -> NDArray[np.uint8]:
     marks = np.zeros((n, len(kept)), np.uint8)
     marks[rows[columns >= 0], columns[columns >= 0]] = 1
     return marks
-
-
-def unknown_tag_notes(lists: TagLists, tags: Iterable[str], noun: str) -> Iterator[str]:
-    """Yield a sentence for each of ``tags`` that no item has, with those that are spelt alike."""
-    wanted = list(tags)
-    for tag, code in zip(wanted, lists.find(wanted).tolist(), strict=True):
-        if code < 0:
-            near = " or ".join(f'"{name}"' for name in lists.nearest(tag))
-            hint = f"; did you mean {near}?" if near else ""
-            yield f'no item has the {noun} "{tag}"{hint}'
 
 
 def _is_among(codes: NDArray[np.int32], wanted: Rows) -> NDArray[np.bool_]:

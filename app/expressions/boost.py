@@ -10,7 +10,8 @@ MAX_BOOSTS = 10  # of one request
 MAX_AMOUNT = 10.0
 MAX_BOOST_LENGTH = 520  # characters: a filter, and an amount before it
 EXAMPLE = '0.3 if category == "drama"'
-FORM = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))\s+if\s+(\S.*)", re.DOTALL)
+# The digits are bounded, so that no text takes long to refuse.
+FORM = re.compile(r"\s*([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20}))\s+if\s+(\S.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from app.build import FunnelConfig, LiveState, build_funnel
 from app.bundle.bundle import Bundle
 from app.bundle.manifest import Manifest
 from app.catalogue.catalogue import Catalogue
-from app.catalogue.tag_lists import unknown_tag_notes
+from app.catalogue.unknown_names import UnknownNames
 from app.cpu import Cpu
 from app.deadline import Checkpoints
 from app.features.user_segments import segment_rows_of_users
@@ -130,12 +130,12 @@ def _warn_of_unknown_tags(catalogue: Catalogue, settings: Settings) -> None:
     policies = (settings.policy, *settings.scenes.values())
     categories = {name for policy in policies for name in policy.blocked_categories}
     flags = {name for policy in policies for name in policy.forbidden_flags}
-    for notes in (
-        unknown_tag_notes(catalogue.category_lists, sorted(categories), "category"),
-        unknown_tag_notes(catalogue.flags, sorted(flags), "flag"),
-    ):
-        for note in notes:
-            log.warning("a policy names a tag that does nothing in this bundle: %s", note)
+    names = len(categories) + len(flags)  # no request waits for this
+    unknown = UnknownNames(max_lookups=names, max_named=names)
+    unknown.add_tags(catalogue.category_lists, sorted(categories), "category")
+    unknown.add_tags(catalogue.flags, sorted(flags), "flag")
+    for note in unknown.notes():
+        log.warning("a policy names a tag that does nothing in this bundle: %s", note)
 
 
 def trained_events(bundle: Bundle) -> TrainedEvents:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from app.catalogue.ids import IdIndex
-from app.catalogue.tag_lists import NO_TAGS, TagLists, cut_tag, mark_tags, unknown_tag_notes
+from app.catalogue.tag_lists import NO_TAGS, TagLists, cut_tag, mark_tags
+from app.catalogue.unknown_names import unknown_tag_notes
 from app.live_catalogue.live_tags import LiveTags
 from tests.fakes import rows
 
@@ -81,7 +82,7 @@ def test_a_hint_among_many_tags_has_the_same_first_letter():
     assert set(lists.nearest("a12x4")) <= {f"{a}{n}" for a in "Aa" for n in range(10_000)}
     assert lists.nearest("A0000") != []
     assert lists.nearest("") == lists.nearest("é") == []
-    notes = list(unknown_tag_notes(lists, ["A1", "zz"], "category"))
+    notes = unknown_tag_notes(lists, ["A1", "zz"], "category")
     assert notes == ['no item has the category "zz"']
 
 
