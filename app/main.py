@@ -53,6 +53,7 @@ from app.api.middleware import (
     ArrivalTiming,
     EncodedSlashes,
 )
+from app.api.page_origins import PageOrigins
 from app.api.rate_limit import RateLimit
 from app.gorse_api.install import install_gorse_api
 from app.observe import logs
@@ -151,6 +152,8 @@ def add_steps(
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(RateLimit, shares=shares, metrics=metrics)
     app.add_middleware(AccessControl, keys=keys, metrics=metrics)
+    if not keys.is_configured:
+        app.add_middleware(PageOrigins, cors_origins=settings.cors_origins, metrics=metrics)
     app.add_middleware(EncodedSlashes)  # before the roles, which depend on the path that is routed
     if settings.cors_origins:  # before the keys: a browser asks for permission without one
         app.add_middleware(

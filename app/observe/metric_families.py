@@ -37,7 +37,7 @@ FAMILIES = (
         "counter",
         "requests_refused",
         "Refused by the key: `no_key`, `bad_key` (unknown or expired), `role` or `rate`; or by the "
-        "`host` header.",
+        "`host` header, or because a page of another `origin` sent it.",
         ("reason",),
     ),
     Family(

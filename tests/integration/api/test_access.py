@@ -195,6 +195,18 @@ def test_without_keys_only_names_of_this_machine_are_answered(api):
     assert api.client.get("/healthz", headers={"Host": "localhost:8000"}).status_code == 200
 
 
+def test_pages_of_other_origins_change_nothing_without_keys(api, guarded):
+    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    path = "/bundles/none/activate"
+    answer = api.client.post(path, headers=foreign)
+    assert answer.status_code == 403
+    assert "cors_origins" in answer.json()["error"]["message"]
+    assert api.client.get("/healthz", headers=foreign).status_code == 200
+    assert api.client.post(path).status_code == 404
+    with_key = foreign | {"X-API-Key": KEYS["admin"]}
+    assert guarded.client.post(path, headers=with_key).status_code == 404
+
+
 def test_refusals_are_counted(guarded):
     guarded.client.get("/recommend")
     text = guarded.client.get("/metrics", headers={"X-API-Key": KEYS["read"]}).text
