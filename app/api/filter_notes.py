@@ -47,7 +47,7 @@ def _add_unknown_providers(
         return
     existing = [name for name in catalogue.provider_names.tolist() if name]
     nearest = partial(get_close_matches, possibilities=existing[:MAX_COMPARED])
-    known = set(existing)
+    missing = set(names) - set(existing)
     for name in names:
-        if name not in known:
+        if name in missing:
             unknown.add("provider", name, nearest)
