@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import faiss
 from threadpoolctl import threadpool_limits
@@ -33,6 +33,39 @@ class Cpu:
         """Wait for the running calls, and start no more."""
         self._pool.shutdown(cancel_futures=True)
         self._limits.restore_original_limits()
+
+
+class BusyError(Exception):
+    """A call is refused, because too many wait already."""
+
+
+class SingleThread:
+    """Runs slow functions one at a time on a thread of its own. Only a few calls may wait.
+
+    The threads of ``Cpu`` stay free for what lists need.
+    """
+
+    def __init__(self, name: str, max_waiting: int) -> None:
+        self._max_waiting = max_waiting
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._calls: list[Future[Any]] = []  # the running one, and those that wait
+
+    async def __call__(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Return ``work(*args)``. A call that has begun cannot be cancelled, only abandoned.
+
+        Raises:
+            BusyError: one call runs, and ``max_waiting`` others wait.
+        """
+        self._calls = [call for call in self._calls if not call.done()]
+        if len(self._calls) > self._max_waiting:
+            raise BusyError(f"{len(self._calls)} calls are running or waiting")
+        call = self._pool.submit(work, *args)
+        self._calls.append(call)
+        return await asyncio.wrap_future(call)
+
+    def close(self) -> None:
+        """Wait for the running call, and start no more."""
+        self._pool.shutdown(cancel_futures=True)
 
 
 def one_thread() -> AbstractContextManager[object]:

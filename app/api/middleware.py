@@ -1,5 +1,6 @@
 """Steps before a request is routed: arrival time, admission, ids with a slash."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
@@ -118,6 +119,7 @@ class _Flight:
         admission, name = self.service.admission, key.name if key else ""
         self.admitted = admission.admit(self.scope["arrived"], name)
         self.scope["candidate_share"] = self.admitted.candidate_share
+        self.scope["end_flight"] = self.end
 
     def end(self, *, is_refused: bool = False) -> None:
         """Leave the place to others, once."""
@@ -145,6 +147,13 @@ class _Flight:
         """Send a part of the answer. When it begins, the list has been computed."""
         self.end()
         await self.send_part(message)
+
+
+def leave_flight(scope: Scope) -> None:
+    """End the flight of a request whose list is computed, before slow work that no list needs."""
+    end: Callable[[], None] | None = scope.get("end_flight")
+    if end is not None:
+        end()
 
 
 def is_import(scope: Scope) -> bool:

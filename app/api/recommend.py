@@ -30,7 +30,7 @@ from app.api.errors import RefusalError, refusal_response, require_configured_ty
 from app.api.explanations import explain_missing_item
 from app.api.item_fields import add_fields
 from app.api.list_options import require_valid_options
-from app.api.middleware import RoutePath
+from app.api.middleware import RoutePath, leave_flight
 from app.api.paging import PageTokenError, decode_page_token
 from app.api.pins import read_pins
 from app.api.response import AnswerBody, render_answer
@@ -82,7 +82,9 @@ async def recommend_session(http: Request, body: RecommendBody) -> Response:
 
 
 PATH = "/recommend"
+# Not among the times of lists that are shown.
 PREVIEW = RoutePath("/recommend?preview=true")
+WITH_CONTRIBUTIONS = RoutePath("/recommend?contributions=true")
 
 
 class PlainQueries:
@@ -198,9 +200,11 @@ async def _respond(
         catalogue, rows = answer.deployment.live_items.catalogue, answer.run.slate.pool.rows
         add_fields(body["items"], catalogue, rows, options.fields)
     if options.contributions:
-        await add_contributions(body, answer)
+        scope["route"] = PREVIEW if options.preview else WITH_CONTRIBUTIONS
+        leave_flight(scope)
+        await add_contributions(body, answer, service.contributions)
     if options.preview:
-        scope["route"] = PREVIEW  # not among the times of lists that are shown
+        scope["route"] = PREVIEW
         return json_response(body)
     return AnswerResponse(service, answer, orjson.dumps(body))
 

@@ -11,7 +11,7 @@ from functools import partial
 from time import time
 
 from app.contracts import StageError
-from app.cpu import BackgroundTasks, Cpu
+from app.cpu import BackgroundTasks, Cpu, SingleThread
 from app.live_catalogue.deleted_items import (
     deleted_items_path,
     keep_deleted_items_written,
@@ -51,6 +51,7 @@ from app.trainings.training_metrics import TrainingMetrics
 log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT = 2.0  # seconds for an event or a change to be stored
+MAX_WAITING_CONTRIBUTIONS = 4  # requests that wait for the one whose contributions are computed
 CONFIRM_TIMEOUT = 2.0  # seconds for all workers to confirm the change of an item
 
 
@@ -81,10 +82,12 @@ class Service:
         self.impressions.limit = settings.stream_limit
         self.impressions.recently_shown_limit = settings.shown_memory()
         # Events are not trimmed until it is known that no archiver still needs them.
-        share, limit = settings.served_log, settings.request_log_limit
-        self.request_log = RequestLog(self.writer, prefix, share, limit)
+        self.request_log = RequestLog(
+            self.writer, prefix, settings.served_log, settings.request_log_limit
+        )
         self.stream_limit = UNLIMITED
         self.cpu = Cpu(settings.cpu_threads)
+        self.contributions = SingleThread("contributions", MAX_WAITING_CONTRIBUTIONS)
         self.tasks = BackgroundTasks()
         self.rollout = Rollout(
             settings,
@@ -169,6 +172,7 @@ class Service:
         with suppress(StageError):
             await self.activity.write()
         self.metrics.share()
+        self.contributions.close()
         self.cpu.close()
         await self.store.close()
         await self.writer.close()

@@ -1,13 +1,16 @@
 """The files of the console, and what it asks the service for beside the lists."""
 
+import asyncio
 import re
 import shutil
+from threading import Event
 
 import pytest
 
 from app.access.keys import format_key
 from app.bundle.stored_bundles import list_bundles
 from app.features.views import FINE_VIEW, column_names
+from app.service.service import MAX_WAITING_CONTRIBUTIONS
 from tests.bundles import edit_manifest
 from tests.conftest import ROOT, copy_trained
 from tests.serving import hosted, leisurely, until
@@ -190,6 +193,30 @@ def test_the_contributions_of_the_features_add_up_to_the_score(guarded):
         assert total == pytest.approx(explained["scores"]["fine"], abs=1e-4)
     plain = get(guarded, "/recommend", user_id="u3", explain=True)
     assert "contributions" not in plain["items"][0]["explain"]
+
+
+async def test_where_many_wait_for_contributions_the_next_request_is_refused(guarded):
+    may_end, run_alone = Event(), guarded.service.contributions
+    query = {"user_id": "u3", "contributions": True, "preview": True}
+    headers = {"X-API-Key": KEYS["admin"]}
+
+    def ask():
+        return guarded.client.get("/recommend", params=query, headers=headers)
+
+    calls = []
+    try:
+        calls += [
+            asyncio.create_task(run_alone(may_end.wait, 60))
+            for _ in range(1 + MAX_WAITING_CONTRIBUTIONS)
+        ]
+        refused = await asyncio.to_thread(ask)
+    finally:
+        may_end.set()
+        await asyncio.gather(*calls)
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "5"
+    assert "contributions of other requests" in refused.json()["error"]["message"]
+    assert (await asyncio.to_thread(ask)).status_code == 200
 
 
 def test_the_bundles_are_listed_and_an_admin_activates_one(guarded):

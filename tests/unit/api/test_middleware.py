@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
 from app.api import errors, recommend
-from app.api.middleware import AdmissionControl, ArrivalTiming
+from app.api.middleware import AdmissionControl, ArrivalTiming, leave_flight
 from app.observe.metrics import Metrics
 from app.service.admission import Admission
 
@@ -135,6 +135,29 @@ async def test_a_request_is_in_flight_from_the_end_of_its_body_to_the_begin_of_i
     await posted(admission, [False, True], in_flight)
     assert in_flight == [0, 0, 0, 1, 0]
     assert admission.in_flight == 0
+
+
+async def test_slow_work_after_the_list_is_not_in_flight_and_is_no_missed_prediction():
+    moments = iter([0.0, 0.0, 0.0])  # of the admission and the release; a later look would fail
+    admission = Admission(0.1, 10, clock=lambda: next(moments))
+    in_flight = []
+
+    async def app(scope, _receive, send):
+        in_flight.append(admission.in_flight)
+        leave_flight(scope)
+        in_flight.append(admission.in_flight)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(_message):
+        in_flight.append(admission.in_flight)
+
+    service = SimpleNamespace(admission=admission, metrics=Metrics())
+    scope = {"type": "http", "method": "GET", "path": "/recommend", "arrived": 0.0}
+    scope["app"] = SimpleNamespace(state=SimpleNamespace(service=service))
+    await AdmissionControl(app)(scope, None, send)
+    assert in_flight == [1, 0, 0]
+    assert admission.margin == 0.0
+    leave_flight({})  # a request that no admission has seen
 
 
 async def test_a_request_that_is_refused_at_the_end_of_its_body_takes_no_place():
