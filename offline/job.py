@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from app.artifacts import Models, Rankers
 from app.build import FunnelConfig
-from app.bundle.activation import point_to
+from app.bundle.activation import changing_bundles, switch_to
 from app.bundle.pointer import current_version
 from app.cpu import Cpu, one_thread
 from app.deadline import NO_CHECKPOINTS
@@ -74,10 +74,19 @@ from offline.training.visits import (
 Window: TypeAlias = tuple[float, float]  # start and end, unix seconds
 WindowWork: TypeAlias = tuple[Window, JobConfig]
 ConstantsWork: TypeAlias = tuple[Sequence[str], Sequence[Window], JobConfig]  # of some channels
+OnWritten: TypeAlias = Callable[[str, str | None], None]  # gets the version and the gate's verdict
 
 
-def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) -> Path:
+def run_job(
+    data: LoadedData,
+    out: Path,
+    config: JobConfig,
+    phases: PhaseTimer,
+    on_written: OnWritten | None = None,
+) -> Path:
     """Train a bundle, write it to ``out``, and publish it unless the gate refuses it.
+
+    ``on_written`` is called just before the bundle is put into service.
 
     Returns:
         The bundle's folder.
@@ -118,7 +127,7 @@ def run_job(data: LoadedData, out: Path, config: JobConfig, phases: PhaseTimer) 
                 drift=build_drift_reference(result.models, trained.rankers, holdout),
             )
     with phases("publish"):
-        folder = publish_result(result, out, config)
+        folder = publish_result(result, out, config, on_written)
     figures: ReportFigures = {
         **build_figures(dataset, split, result, evaluation, phases.timings),
         **comparisons,
@@ -363,13 +372,23 @@ def evaluate_rankers(holdout: Holdout, rankers: Rankers) -> Evaluation:
     )
 
 
-def publish_result(result: TrainingResult, out: Path, config: JobConfig) -> Path:
-    """Write the bundle, and put it into service unless the gate refused it; return its folder."""
+def publish_result(
+    result: TrainingResult, out: Path, config: JobConfig, on_written: OnWritten | None = None
+) -> Path:
+    """Write the bundle, and put it into service unless the gate refused it; return its folder.
+
+    ``on_written`` is called just before the bundle is put into service.
+    """
     folder = write_bundle(result, out)
-    if result.gate is None or result.gate.verdict != "refused":
+    verdict = result.gate.verdict if result.gate else None
+    if verdict != "refused":
         push_tables(folder.name, result.models, config.redis_url, config.key_prefix)
-        point_to(folder)
-    remove_old_bundles(out, config.keep, current_version(out))
+    with changing_bundles(out):
+        if on_written:
+            on_written(folder.name, verdict)
+        if verdict != "refused":
+            switch_to(folder)
+        remove_old_bundles(out, config.keep, current_version(out))
     return folder
 
 

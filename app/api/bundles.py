@@ -13,18 +13,22 @@ from app.api.endpoint import json_response, service_of
 from app.api.errors import RefusalError
 from app.api.overview import MeasuredMean, summarise_manifest
 from app.api.schemas import error_bodies
-from app.bundle.activation import rollback
+from app.bundle.activation import can_activate, rollback
 from app.bundle.manifest import BundleError, GateCheck, Manifest
 from app.bundle.pointer import current_version
 from app.bundle.stored_bundles import StoredBundle, list_bundles, service_history
 
 router = APIRouter(tags=["operations"])
 MAX_BUNDLES = 50  # the newest ones; training keeps five
+READ_ONLY = (
+    "{out} cannot be written here: run `recfunnel rollback --to` where bundles are trained, in "
+    "compose with `docker compose run --rm train`"
+)
 ERRORS = error_bodies(
     {
         404: "There is no such bundle.",
         409: "It is in service already, or it must not be served.",
-        503: "The folder cannot be written.",
+        503: "The folder cannot be written here, see `can_activate` of `/bundles`.",
     }
 )
 
@@ -56,6 +60,9 @@ class BundlesBody(BaseModel):
     """The bundles, newest first."""
 
     bundles: list[StoredBundleBody]
+    can_activate: bool = Field(
+        description="Whether this service may write `current`: its folder may be read-only."
+    )
 
 
 class ActivatedBody(BaseModel):
@@ -75,10 +82,10 @@ async def get_bundles(http: Request) -> Response:
     """Return the newest 50 bundles with the gate's verdict and the figures of their test."""
     out = service_of(http).settings.out
     try:
-        bundles = await asyncio.to_thread(_describe_all, out)
+        bundles, writable = await asyncio.to_thread(lambda: (_describe_all(out), can_activate(out)))
     except OSError as error:
         raise RefusalError(503, f"{out} cannot be read: {error}") from None
-    return json_response({"bundles": bundles})
+    return json_response({"bundles": bundles, "can_activate": writable})
 
 
 def _describe_all(out: Path) -> list[dict[str, Any]]:
@@ -137,6 +144,8 @@ async def activate_bundle(
     """
     service = service_of(http)
     out = service.settings.out
+    if not await asyncio.to_thread(can_activate, out):  # before minutes of verification
+        raise RefusalError(503, READ_ONLY.format(out=out))
     if version not in {bundle.version for bundle in await asyncio.to_thread(list_bundles, out)}:
         raise RefusalError(404, f"there is no bundle {version}: GET /bundles lists them", "version")
     before = current_version(out)
@@ -145,8 +154,6 @@ async def activate_bundle(
     except BundleError as error:
         raise RefusalError(409, str(error), "version") from None
     except OSError as error:
-        raise RefusalError(
-            503, f"{out} cannot be written ({error}): activate the bundle where it is trained"
-        ) from None
+        raise RefusalError(503, f"{READ_ONLY.format(out=out)} ({error})") from None
     service.reload()
     return json_response({"version": version, "before": before})

@@ -88,7 +88,7 @@ class TrainingBody(BaseModel):
     progress: float  # share of its phases that have ended
     bundle: str | None  # version of the bundle that it wrote
     gate: str | None  # passed, refused or forced
-    reason: str | None  # why it published no bundle
+    reason: str | None  # why it published no bundle, or what is missing beside it
     cancelling: bool  # it was requested to end, and has not ended yet
 
 
@@ -200,7 +200,11 @@ async def get_training(http: Request, training_id: TrainingId) -> Response:
     responses=NOT_CANCELLED,
 )
 async def cancel_training(http: Request, training_id: TrainingId) -> Response:
-    """Request that a training ends; it does so within a few seconds. Nothing is published then."""
+    """Request that a training ends; it does so within a few seconds.
+
+    Nothing is published then, unless the bundle came into service before: the state is then
+    `published`.
+    """
     service = service_of(http)
     was = await _in_thread(lambda: service.trainings.cancel(training_id))
     training = await _with_log(service, training_id)

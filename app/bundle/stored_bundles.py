@@ -69,6 +69,11 @@ def service_history(out: Path) -> list[str]:
     return [*earlier, current]
 
 
+def was_in_service(out: Path, version: str | None) -> bool:
+    """Return whether a bundle is in service, or was before the one that is."""
+    return version is not None and version in service_history(out)
+
+
 def list_fallbacks(out: Path) -> list[Path]:
     """Return the folders to try when the current bundle cannot be served, the best first.
 

@@ -231,7 +231,10 @@ class TrainingFolder:
             at = self._record_path(record.training_id).stat().st_mtime
         except OSError:
             at = record.started or record.requested
-        return record.ended("failed", at, KILLED)
+        seen = (
+            f". GET /bundles shows whether {record.bundle} is in service" if record.bundle else ""
+        )
+        return record.ended("failed", at, KILLED + seen)
 
     def _end_killed(self, running: str) -> None:
         """Write the end of trainings whose process has died. Only the one that runs may do so."""

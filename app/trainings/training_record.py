@@ -33,7 +33,7 @@ class TrainingRecord(BaseModel):
     progress: float = 0.0  # share of the phases that have ended
     bundle: str | None = None  # version of the bundle that was written
     gate: str | None = None  # its verdict
-    reason: str | None = None  # why there is no new bundle in service
+    reason: str | None = None  # why no new bundle is in service, or what is missing beside it
     cancelling: bool = False  # it was requested to end, and has not ended yet
 
     @property
@@ -63,6 +63,14 @@ def is_training_id(text: str) -> bool:
     return bool(re.fullmatch(ID_PATTERN, text))
 
 
+def describe_late_end(record: TrainingRecord) -> str:
+    """Return a remark about a training that ended after its bundle came into service."""
+    return (
+        f"{record.bundle} is in service, but the training ended before its report was written or "
+        f"its old bundles were removed: {record.reason}"
+    )
+
+
 def describe_end(record: TrainingRecord) -> str:
     """Return a sentence about how a training ended."""
     took = record.seconds(record.requested)
@@ -71,7 +79,8 @@ def describe_end(record: TrainingRecord) -> str:
     match record.state:
         case "published":
             gate = f"; the gate: {record.gate}" if record.gate else ""
-            return f"{start} has published {record.bundle}{after}{gate}"
+            remark = f"; {record.reason}" if record.reason else ""
+            return f"{start} has published {record.bundle}{after}{gate}{remark}"
         case "refused":
             return f"{start} has published nothing{after}: {record.reason}"
         case "cancelled":

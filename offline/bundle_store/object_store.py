@@ -92,7 +92,9 @@ class ObjectStore:
                 file.flush()
                 os.fsync(file.fileno())
         except FileNotFoundError:
-            raise BundleStoreError(f"{self.url} lacks {name}: push the bundle again") from None
+            raise BundleStoreError(
+                f"{self.url} lacks {name}: run `recfunnel push --to {self.url}` where you train"
+            ) from None
         except obstore.exceptions.BaseError as error:
             raise self._error(error) from None
         return digest.hexdigest()

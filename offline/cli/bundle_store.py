@@ -20,12 +20,16 @@ def push(
     out: Out = None,
     every: Every = None,
     keep: Keep = 5,
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send all files, also those that are in the store.")
+    ] = False,
 ) -> None:
     """Upload the bundle in service to an object store, then name it there."""
     with errors_as_sentences():
         from offline.commands.bundle_store import push as run  # noqa: PLC0415 - slow to import
 
-        run(settings(out=out), to, every=every, keep=keep)
+        run(settings(out=out), to, every=every, keep=keep, again=again)
 
 
 @app.command()

@@ -11,29 +11,45 @@ from app.observe import logs
 from app.settings import Settings
 from offline.bundle_store.object_store import BundleStoreError, ObjectStore
 from offline.bundle_store.transfer import pull_current, push_current
+from offline.errors import CommandError
 
 log = logging.getLogger(__name__)
 
 
-def push(settings: Settings, url: str, *, every: float | None, keep: int) -> None:
+def push(
+    settings: Settings, url: str, *, every: float | None, keep: int, again: bool = False
+) -> None:
     """Upload the bundle in service, once or whenever it changes.
+
+    ``again`` sends files that are in the store already, too.
 
     Raises:
         BundleError: there is no sound bundle.
         BundleStoreError: the store cannot be used.
+        CommandError: ``again`` is for one upload, and ``every`` is set.
     """
+    if again and every is not None:
+        raise CommandError("--again sends all files once: leave out --every")
     store = ObjectStore.open(url)
-    _run(settings, lambda: push_current(settings.out, store, keep), f"pushed to {url}", every)
+
+    def step() -> str | None:
+        return push_current(settings.out, store, keep, again=again)
+
+    _run(settings, step, f"pushed to {url}", every)
 
 
 def pull(settings: Settings, url: str, *, every: float | None, keep: int) -> None:
-    """Download the bundle that the store names, once or whenever it changes.
+    """Download the bundle that the store names, once or whenever the store names another one.
 
     Raises:
         BundleStoreError: the store cannot be used, or its bundle is damaged.
     """
     store = ObjectStore.open(url)
-    _run(settings, lambda: pull_current(store, settings.out, keep), f"pulled from {url}", every)
+
+    def step() -> str | None:
+        return pull_current(store, settings.out, keep, only_new=every is not None)
+
+    _run(settings, step, f"pulled from {url}", every)
 
 
 def _run(

@@ -177,13 +177,13 @@ def _train(
         for text in _warnings(loaded, settings.out, config):
             bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
         is_untrained = not len(loaded.dataset.log)
-        folder = Path() if is_untrained else run_job(loaded, settings.out, config, phases)
+        folder = (
+            Path()
+            if is_untrained
+            else run_job(loaded, settings.out, config, phases, training.wrote_bundle)
+        )
     if is_untrained:
-        folder = _publish_starter(loaded, settings.out, console)
-        training.wrote_bundle(folder.name, None)
-        return folder
-    gate = read_manifest(folder).gate
-    training.wrote_bundle(folder.name, gate.verdict if gate else None)
+        return _publish_starter(loaded, settings.out, console, training)
     if len(loaded.bad):
         path = settings.out / "bad_rows.csv"
         write_bad_rows(loaded.bad, path)
@@ -232,7 +232,9 @@ def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-def _publish_starter(loaded: LoadedData, out: Path, console: Console) -> Path:
+def _publish_starter(
+    loaded: LoadedData, out: Path, console: Console, training: RecordedTraining
+) -> Path:
     """Put the items into service without models, unless trained models are in service.
 
     Raises:
@@ -243,7 +245,9 @@ def _publish_starter(loaded: LoadedData, out: Path, console: Console) -> Path:
     if not n or current:
         stays = f"; {current.version} stays in service" if current else ""
         raise DataError(f"There are no interactions to learn from{stays}.")
-    folder = publish_starter(out, loaded.dataset, loaded.event_weights)
+    folder = publish_starter(
+        out, loaded.dataset, loaded.event_weights, on_written=training.wrote_bundle
+    )
     console.print(
         f"There are {n} items and no interactions yet, so nothing was trained. The starter bundle "
         f"{folder.name} in {out} lists new items, what is popular by live events, and what is "

@@ -46,10 +46,12 @@ def publish_starter(
     dataset: Dataset = NO_ITEMS,
     event_weights: EventWeights | None = None,
     now: Callable[[], float] = time.time,
+    on_written: Callable[[str, str | None], None] | None = None,
 ) -> Path:
     """Write a starter bundle with the items of ``dataset``, put it into service, return its folder.
 
-    The interactions of the dataset are not used.
+    The interactions of the dataset are not used. ``on_written`` gets the version, and no verdict,
+    just before the bundle is put into service.
     """
     rankers = Rankers(_merge_order_ranker(COARSE_VIEW), _merge_order_ranker(FINE_VIEW))
     result = TrainingResult(
@@ -65,6 +67,8 @@ def publish_starter(
         is_starter=True,
     )
     folder = write_bundle(result, out, now)
+    if on_written:
+        on_written(folder.name, None)
     point_to(folder)
     return folder
 

@@ -10,14 +10,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from app.bundle.manifest import BundleError
+from app.bundle.stored_bundles import was_in_service
 from app.contracts import StageError
 from app.process.server_process import ServerError
 from app.settings import Settings, SettingsError
 from app.state.private_files import create_private_file
 from app.trainings.training_folder import TrainingFolder, TrainingRunsError
-from app.trainings.training_record import CANCELLED, COMMAND_LINE, TrainingRecord, new_training_id
+from app.trainings.training_record import (
+    CANCELLED,
+    COMMAND_LINE,
+    TrainingRecord,
+    describe_late_end,
+    new_training_id,
+)
 from offline.data.errors import DataError
 from offline.errors import CommandError, RefusedError, TrainingInProgressError
 from offline.trainings.ending import ending_on_request
@@ -33,6 +41,7 @@ class RecordedTraining:
     """A training that runs in this process."""
 
     folder: TrainingFolder
+    out: Path  # the folder of bundles
     record: TrainingRecord
     has_own_log: bool  # False: the process that started this one writes all output to the log
     phases: int = 0  # that have begun
@@ -44,7 +53,7 @@ class RecordedTraining:
         self.log(text)
 
     def wrote_bundle(self, version: str, verdict: str | None) -> None:
-        """Record the bundle that was written, and the verdict of the gate."""
+        """Record the bundle that is put into service next, and the verdict of the gate."""
         self._change(bundle=version, gate=verdict, progress=1.0)
 
     def log(self, text: str) -> None:
@@ -56,7 +65,10 @@ class RecordedTraining:
                 file.write(f"{datetime.now().astimezone():%H:%M:%S} {text}\n")
 
     def end(self, error: BaseException | None) -> None:
-        """Record how the training ended."""
+        """Record how the training ended.
+
+        What ends it after its bundle is in service is a remark: the bundle stays there.
+        """
         now = time.time()
         match error:
             case None:
@@ -74,6 +86,8 @@ class RecordedTraining:
             case _:
                 record = self.record.ended("failed", now, f"{type(error).__name__}: {error}")
                 self.log("".join(traceback.format_exception(error)))
+        if record.state in {"cancelled", "failed"} and was_in_service(self.out, record.bundle):
+            record = record.ended("published", now, describe_late_end(record))
         self.log(f"{record.state}: {record.reason}" if record.reason else record.state)
         self.record = record
         self.folder.write(record)
@@ -112,7 +126,9 @@ def recorded_training(
             raise DataError(f"there is no training {handover.training_id} in {folder.path}")
         record = record.model_copy(update={"state": "running", "started": now})
         folder.write(record)
-        with _recording(RecordedTraining(folder, record, has_own_log=False)) as training:
+        with _recording(
+            RecordedTraining(folder, settings.out, record, has_own_log=False)
+        ) as training:
             yield training
         return
     record = TrainingRecord(
@@ -127,7 +143,9 @@ def recorded_training(
     try:
         with (
             folder.claim(record),
-            _recording(RecordedTraining(folder, record, has_own_log=True)) as training,
+            _recording(
+                RecordedTraining(folder, settings.out, record, has_own_log=True)
+            ) as training,
         ):
             yield training
     except TrainingRunsError as error:

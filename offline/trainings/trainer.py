@@ -16,12 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from app.bundle.stored_bundles import was_in_service
 from app.settings import Settings
 from app.state.private_files import create_private_file
 from app.trainings.availability import training_obstacle
 from app.trainings.trainer_notices import TrainerNotice, announce
 from app.trainings.training_folder import TrainingFolder, TrainingRunsError
-from app.trainings.training_record import CANCELLED, TrainingRecord
+from app.trainings.training_record import CANCELLED, TrainingRecord, describe_late_end
 from offline.trainings.handover import Handover
 
 log = logging.getLogger(__name__)
@@ -185,6 +186,11 @@ class TrainingStarter:
         written = self.folder.read(record.training_id) or record
         if written.has_ended:
             return written
+        if was_in_service(self.settings.out, written.bundle):
+            late = written.model_copy(update={"reason": "its process was ended"})
+            ended = written.ended("published", time.time(), describe_late_end(late))
+            self.folder.write(ended)
+            return ended
         if self._has_terminated or self.folder.is_cancelled(record.training_id):
             reason = "the process that started it ended" if self._has_terminated else CANCELLED
             ended = written.ended("cancelled", time.time(), reason)

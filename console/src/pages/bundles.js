@@ -98,10 +98,10 @@ function Activate({ bundle, onDone }) {
   `;
 }
 
-function List({ bundles, overview, reload }) {
+function List({ bundles, canActivate, overview, reload }) {
   const [chosen, setChosen] = useState(bundles.find((bundle) => bundle.in_service)?.version || bundles[0]?.version);
   const [done, setDone] = useState("");
-  const mayActivate = overview.roles.includes(MAY_ACTIVATE);
+  const mayActivate = canActivate && overview.roles.includes(MAY_ACTIVATE);
   const activated = (version) => {
     setDone(version);
     reload();
@@ -114,6 +114,7 @@ function List({ bundles, overview, reload }) {
         : "";
   const shown = bundles.find((bundle) => bundle.version === chosen);
   return html`
+    ${!canActivate && html`<p class="muted">This service may only read the folder of bundles: run recfunnel rollback --to where they are trained.</p>`}
     ${done && html`<p class="notice good" role="status">${done} is put into service.</p>`}
     <${Table}
       caption="Bundles, newest first"
@@ -150,7 +151,7 @@ export function Bundles({ overview, reload }) {
   return html`
     ${!overview.roles.includes(MAY_ACTIVATE) && html`<p class="muted">To activate a bundle, use a key with the role ${MAY_ACTIVATE}.</p>`}
     <${Loaded} of=${bundles} what="bundles">
-      ${(data) => html`<${List} bundles=${data.bundles} overview=${overview} reload=${again} />`}
+      ${(data) => html`<${List} bundles=${data.bundles} canActivate=${data.can_activate} overview=${overview} reload=${again} />`}
     <//>
   `;
 }

@@ -238,6 +238,20 @@ def test_the_bundles_are_listed_and_an_admin_activates_one(guarded):
     assert absent.status_code == 404
 
 
+def test_where_the_folder_cannot_be_written_the_answer_names_where_to_activate(guarded):
+    assert get(guarded, "/bundles", "read")["can_activate"] is True
+    out = guarded.service.settings.out
+    version, headers = get(guarded, "/overview")["bundle"]["version"], {"X-API-Key": KEYS["admin"]}
+    away = out.rename(out.with_name("away"))  # this account may be root, for whom none is read-only
+    try:
+        assert get(guarded, "/bundles")["can_activate"] is False
+        answer = guarded.client.post(f"/bundles/{version}/activate", headers=headers)
+    finally:
+        away.rename(out)
+    assert answer.status_code == 503
+    assert "recfunnel rollback --to" in answer.json()["error"]["message"]
+
+
 def test_a_damaged_bundle_is_listed_and_not_activated(guarded):
     out = guarded.service.settings.out
     damaged = copy_bundle(list_bundles(out)[0].folder, "damaged")

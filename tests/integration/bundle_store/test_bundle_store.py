@@ -8,13 +8,13 @@ import pytest
 from obstore.store import from_url
 from typer.testing import CliRunner
 
-from app.bundle.activation import point_to
+from app.bundle.activation import point_to, rollback
 from app.bundle.bundle import find_current_bundle
 from app.bundle.manifest import BundleError
 from app.bundle.pointer import current_version
 from app.bundle.stored_bundles import list_bundles
 from offline.bundle_store.object_store import BundleStoreError, ObjectStore
-from offline.bundle_store.transfer import pull_current, push_current
+from offline.bundle_store.transfer import PULLED, pull_current, push_current
 from offline.cli import app as cli
 from tests.bundles import edit_manifest
 from tests.s3_server import KEY, s3_server
@@ -116,6 +116,68 @@ def test_a_damaged_bundle_is_not_put_into_service(
         pull_current(store, tmp_path / "s", keep=5)
     assert current_version(tmp_path / "s") is None
     assert list((tmp_path / "s" / "bundles").iterdir()) == []
+
+
+def test_what_the_store_lost_is_pushed_again_and_what_it_has_wrong_on_request(
+    url, store, out, tmp_path
+):
+    version, raw = push_current(out, store, keep=5), from_url(url)
+    obstore.delete(raw, f"bundles/{version}/users.times.npy")
+    assert push_current(out, store, keep=5) == version
+    assert push_current(out, store, keep=5) is None
+    size = store.sizes(version)["users.times.npy"]
+    obstore.put(raw, f"bundles/{version}/users.times.npy", b"x" * size)
+    assert push_current(out, store, keep=5) is None
+    with pytest.raises(BundleStoreError, match="run `recfunnel push --again --to s3://"):
+        pull_current(store, tmp_path / "s", keep=5)
+    assert push_current(out, store, keep=5, again=True) == version
+    assert pull_current(store, tmp_path / "s", keep=5) == version
+
+
+def test_a_rollback_here_stays_until_the_store_names_another_bundle(store, out, tmp_path):
+    server = tmp_path / "s"
+    first = push_current(out, store, keep=5)
+    assert pull_current(store, server, keep=5, only_new=True) == first
+    second = another_version(out, 1)
+    push_current(out, store, keep=5)
+    assert pull_current(store, server, keep=5, only_new=True) == second
+    rollback(server)
+    assert pull_current(store, server, keep=5, only_new=True) is None
+    assert current_version(server) == first
+    assert pull_current(store, server, keep=5) == second  # on request, once
+    rollback(server)
+    shutil.rmtree(server / "bundles" / first)  # nothing is in service
+    assert pull_current(store, server, keep=5, only_new=True) == second
+    assert (server / PULLED).read_text().strip() == second
+
+
+def test_a_bundle_that_is_here_is_verified_before_it_is_put_into_service(store, out, tmp_path):
+    server = tmp_path / "s"
+    first = push_current(out, store, keep=5)
+    pull_current(store, server, keep=5)
+    second = another_version(out, 1)
+    push_current(out, store, keep=5)
+    pull_current(store, server, keep=5)
+    point_to(out / "bundles" / first)
+    push_current(out, store, keep=5)
+    path = server / "bundles" / first / "users.times.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(BundleStoreError, match=r"SHA-256 differs.* stays out of service"):
+        pull_current(store, server, keep=1)
+    assert current_version(server) == second
+    assert len(list_bundles(server)) == 2
+
+
+def test_a_bundle_that_this_version_cannot_serve_is_not_put_into_service(store, out, tmp_path):
+    server = tmp_path / "s"
+    first = push_current(out, store, keep=5)
+    pull_current(store, server, keep=5)
+    folder = shutil.copytree(find_current_bundle(out), out / "bundles" / "copy")
+    point_to(edit_manifest(folder, version="20991201T000000Z", view="of-another-version"))
+    push_current(out, store, keep=5)
+    with pytest.raises(BundleStoreError, match=r"cannot be served here: .*train again"):
+        pull_current(store, server, keep=1)
+    assert [each.version for each in list_bundles(server)] == [first] == [current_version(server)]
 
 
 def test_an_upload_that_was_interrupted_is_finished_and_only_then_named(url, store, out):

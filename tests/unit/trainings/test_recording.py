@@ -8,9 +8,10 @@ import threading
 
 import pytest
 
+from app.bundle.activation import point_to
 from app.settings import Settings
 from app.trainings.training_folder import TrainingFolder
-from app.trainings.training_record import TrainingRecord, new_training_id
+from app.trainings.training_record import TrainingRecord, describe_end, new_training_id
 from offline.data.errors import DataError
 from offline.errors import RefusedError, TrainingInProgressError
 from offline.trainings.ending import EXIT_STATUS, ending_on_request
@@ -79,6 +80,25 @@ def test_a_training_that_ends_otherwise_has_a_reason(settings, folder, error, st
     assert (ended.state, ended.reason) == (state, reason)
     log = "\n".join(folder.log_lines(ended.training_id))
     assert ("Traceback" in log) == isinstance(error, KeyError | MemoryError)
+
+
+@pytest.mark.parametrize("error", [SystemExit(143), OSError("no space"), KeyboardInterrupt()])
+@pytest.mark.parametrize("is_in_service", [True, False])
+def test_what_ends_a_training_after_its_bundle_is_in_service_is_a_remark(
+    settings, folder, error, is_in_service
+):
+    bundle = settings.out / "bundles" / "b1"
+    bundle.mkdir(parents=True)
+    with pytest.raises(type(error)), training(settings) as one:
+        one.wrote_bundle("b1", "passed")
+        if is_in_service:
+            point_to(bundle)
+        raise error
+    (ended,) = folder.newest()
+    assert ended.bundle == "b1"
+    assert (ended.state == "published") == is_in_service
+    assert ("b1 is in service, but the training ended before" in ended.reason) == is_in_service
+    assert ("has published b1" in describe_end(ended)) == is_in_service
 
 
 def test_a_second_training_is_refused_with_the_name_of_the_first(settings, folder):

@@ -51,7 +51,7 @@ def test_each_end_of_a_training_has_its_sentence():
     start = f"the training {ended(NOW, 'failed').training_id[:-6]}"
     published = ended(NOW, "published", bundle="b1", gate="passed")
     assert describe_end(published).startswith(start)
-    assert describe_end(published).endswith("has published b1 after 30 s; the gate: passed")
+    assert describe_end(published).endswith("has published b1 after 30 s; the gate: passed; why")
     assert describe_end(ended(NOW, "failed")).endswith("has failed after 30 s: why")
     assert describe_end(ended(NOW, "refused")).endswith("has published nothing after 30 s: why")
     assert describe_end(ended(NOW, "cancelled")).endswith("was cancelled after 30 s: why")
