@@ -628,6 +628,7 @@ class BundlesBody:
     """The bundles, newest first."""
 
     bundles: list[StoredBundleBody]
+    can_activate: bool
 
 
 @dataclass(frozen=True)
