@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from app.artifacts import Models
-from app.bundle.activation import point_to
+from app.bundle.activation import LOCK, point_to
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.layout import collect_arrays
 from app.bundle.manifest import BundleError, read_manifest
@@ -121,7 +121,7 @@ def test_the_pointer_names_the_new_bundle_and_nothing_else_is_left(tmp_path):
     assert find_current_bundle(tmp_path) == first
     point_to(second)
     assert find_current_bundle(tmp_path) == second
-    assert {path.name for path in tmp_path.iterdir()} == {POINTER, HISTORY, "bundles"}
+    assert {path.name for path in tmp_path.iterdir()} == {POINTER, HISTORY, LOCK, "bundles"}
     assert bundles(tmp_path) == sorted([first.name, second.name])
 
 
