@@ -44,6 +44,7 @@ from app.state.redis_url import public_address
 log = logging.getLogger(__name__)
 
 SETTINGS_FILE = "recfunnel.toml"
+HOME = "home"  # the default scene; it always exists
 DEFAULT_CHECKPOINTS_MS = {
     stage.name: round(1000 * getattr(Checkpoints(), stage.name), 3) for stage in fields(Checkpoints)
 }

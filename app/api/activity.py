@@ -113,7 +113,9 @@ async def activity(http: Request) -> Response:
 
 
 def _render(by_hour: Mapping[int, Counts]) -> dict[str, Any]:
-    total: Counts = sum(by_hour.values(), Counter())
+    total: Counts = Counter()
+    for counts in by_hour.values():
+        total.update(counts)
     return {
         "hours": [{"at": at, **_summarise(counts)} for at, counts in by_hour.items()],
         "total": {

@@ -133,7 +133,7 @@ def _count_by_scene(service: Service, events: Sequence[Event]) -> None:
     named = [(scene_of(event.request_id), event.type) for event in events if event.request_id]
     for (scene, event_type), n in Counter(named).items():
         if scene is not None:
-            service.metrics.count("scene_events", scene, event_type, n=n)
+            service.metrics.count("scene_events", service.scenes.label(scene), event_type, n=n)
 
 
 def _separate_trained(

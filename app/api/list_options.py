@@ -12,8 +12,7 @@ from app.expressions.boost import parse_boost
 from app.expressions.item_filter import FilterError, parse_filter
 from app.service.deployment import Deployment
 from app.service.service import Service
-
-HOME = "home"  # the default scene; it always exists
+from app.settings import HOME
 
 
 def require_valid_options(

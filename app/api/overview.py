@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field
 from app.access.keys import ROLES
 from app.api.access_control import Caller
 from app.api.endpoint import json_response, service_of
-from app.api.list_options import HOME
 from app.bundle.manifest import Manifest
 from app.catalogue.item_fields import field_names
 from app.service.deployment import Deployment
+from app.settings import HOME
 
 router = APIRouter(tags=["operations"])
 

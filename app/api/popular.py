@@ -15,13 +15,14 @@ from app.api.endpoint import (
 )
 from app.api.errors import RefusalError, unknown_name
 from app.api.item_lists import ItemListBody, ItemListResult, build_query, item_list_response
-from app.api.list_options import HOME, require_valid_options
+from app.api.list_options import require_valid_options
 from app.api.schemas import MAX_SCENE_LENGTH, ItemListQuery, error_bodies
 from app.artifacts import Segments
 from app.catalogue.unknown_names import unknown_tag_notes
 from app.contracts import Rows
 from app.features.user_segments import segment_codes
 from app.service.item_lists import PopularityList, needs_a_thread
+from app.settings import HOME
 from app.state.counters import POPULAR, TRENDING, PopularityCounters
 
 router = APIRouter(tags=["recommend"])

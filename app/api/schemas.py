@@ -21,6 +21,7 @@ from app.api.pins import MAX_PIN_LENGTH, MAX_PINS
 from app.catalogue.public_ids import MAX_ID_BYTES, public_id_fault
 from app.expressions.boost import MAX_BOOST_LENGTH, MAX_BOOSTS
 from app.expressions.item_filter import MAX_FILTER_LENGTH
+from app.settings import HOME
 from app.time_zones import unclear_zone
 from app.timestamps import FIRST_UNIX, MAX_TEXT, parse_number, parse_time
 
@@ -146,7 +147,7 @@ class SelectionOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     k: int = Field(10, ge=1, description="How many items.")
-    scene: str = Field("home", max_length=MAX_SCENE_LENGTH, description="Where the list is shown.")
+    scene: str = Field(HOME, max_length=MAX_SCENE_LENGTH, description="Where the list is shown.")
     exclude: list[PublicId] = Field(default_factory=list, max_length=MAX_EXCLUSIONS)
     filter: str = Field("", max_length=MAX_FILTER_LENGTH, description=FILTER_DESCRIPTION)
 

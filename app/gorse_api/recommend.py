@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from app.api.access_control import Caller
 from app.api.endpoint import await_store, json_response, require_deployment, service_of
 from app.api.errors import RefusalError
-from app.api.list_options import HOME, require_valid_options
+from app.api.list_options import require_valid_options
 from app.api.middleware import OVERLOAD
 from app.api.recommend import AnswerResponse, candidate_share, with_times
 from app.api.schemas import InlineEvent, PathId, SelectionOptions, UserPathId
@@ -35,6 +35,7 @@ from app.request_log.request_record import RequestRecord, SentEvent
 from app.service.answering import Answer
 from app.service.deployment import Deployment
 from app.service.service import Service
+from app.settings import HOME
 from app.state.gorse_feedback import MICROSECONDS, FeedbackRow, read_excluded_items, write_feedback
 
 router = APIRouter(prefix="/api", tags=["gorse"])

@@ -86,13 +86,15 @@ class ActivityRecorder:
     async def read(self, hours: int) -> dict[int, Counts]:
         """Return the counters of the last hours by the first second of each, the oldest first.
 
-        They include what this worker has not written yet, and lack that of other workers.
+        They include what this worker has not written yet, and lack that of other workers. Each hour
+        is read alone and decoded in a thread, so that a week does not hold the event loop.
         """
         last = hour_of(self._clock())
-        starts = range(last - (hours - 1) * HOUR, last + 1, HOUR)
-        keys = [activity_key(self._prefix, start) for start in starts]
-        replies = await self._store.pipeline("activity", [("HGETALL", key) for key in keys])
-        by_hour = {start: decode(reply) for start, reply in zip(starts, replies, strict=True)}
+        by_hour: dict[int, Counts] = {}
+        for start in range(last - (hours - 1) * HOUR, last + 1, HOUR):
+            command = ("HGETALL", activity_key(self._prefix, start))
+            (reply,) = await self._store.pipeline("activity", [command])
+            by_hour[start] = await asyncio.to_thread(decode, reply) if reply else Counter()
         by_hour[last] += self.unwritten()
         return by_hour
 

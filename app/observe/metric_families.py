@@ -129,7 +129,8 @@ FAMILIES = (
     Family(
         "counter",
         "lists_shown",
-        "Lists by the scene where they are shown.",
+        "Lists by the scene where they are shown: a configured one, or where none are, one of the "
+        "first 64 that a worker has met; the others are `other`.",
         ("scene",),
     ),
     Family("counter", "items_shown", "Items of these lists.", ("scene",)),

@@ -15,6 +15,7 @@ from app.deadline import StageRunner
 from app.funnel import FunnelRun
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
+from app.observe.scene_labels import SceneLabels
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import AnswerRecord, LoggedRun
 from app.request_log.request_record import RequestRecord
@@ -105,11 +106,12 @@ def run_side_effects(effects: Sequence[SideEffect], answer: Answer, metrics: Met
             metrics.count("side_effects_failed", done.stage.removeprefix("after."))
 
 
-def record_metrics(metrics: Metrics, answer: Answer) -> None:
+def record_metrics(metrics: Metrics, scenes: SceneLabels, answer: Answer) -> None:
     """Record the result of each stage, what degraded the answer, and how much its scene shows."""
     metrics.record_stages(answer.run.results)
-    metrics.count("lists_shown", answer.record.scene)
-    metrics.count("items_shown", answer.record.scene, n=len(answer.item_ids))
+    scene = scenes.label(answer.record.scene)
+    metrics.count("lists_shown", scene)
+    metrics.count("items_shown", scene, n=len(answer.item_ids))
     metrics.record_answer(answer.degraded, fallback(answer.run))
 
 

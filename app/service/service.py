@@ -22,6 +22,7 @@ from app.observe.activity import ActivityRecorder
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
 from app.observe.process_metrics import ProcessMetrics, report_build
+from app.observe.scene_labels import SceneLabels
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog, request_log_key
 from app.service.admission import Admission
@@ -38,7 +39,7 @@ from app.service.deployment import Deployment, Explain
 from app.service.erasure_runner import ErasureRunner
 from app.service.rollout import DEFAULT_TIMING, Rollout, RolloutTiming
 from app.service.store_health import StoreHealth
-from app.settings import Settings
+from app.settings import HOME, Settings
 from app.state.archiver_status import UNLIMITED, is_archiver_in_use, read_archiver_lag
 from app.state.erasure_journal import ErasureJournal
 from app.state.event_codec import events_key, impressions_key
@@ -65,6 +66,7 @@ class Service:
             raise ValueError("REDIS_URL is not set: start the service with `recfunnel serve`")
         self.settings = settings
         self.metrics = metrics
+        self.scenes = SceneLabels(settings.scenes, HOME)
         self._redis_url, prefix = settings.redis_url, settings.key_prefix
         observe, timeout = metrics.record_round_trip, settings.redis_timeout_ms / 1000
         self.store = Store.connect(self._redis_url, timeout=timeout, on_round_trip=observe)
@@ -99,10 +101,13 @@ class Service:
             self.tasks,
             timing,
         )
-        bounds = DriftBounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR)
-        self.drift_monitor = DriftMonitor(bounds, metrics, self.cpu)
+        self.drift_monitor = DriftMonitor(
+            DriftBounds(settings.drift_bound, settings.bundle_age_bound_hours * HOUR),
+            metrics,
+            self.cpu,
+        )
         self.after_answer: Sequence[SideEffect] = (
-            SideEffect("metrics", partial(record_metrics, metrics)),
+            SideEffect("metrics", partial(record_metrics, metrics, self.scenes)),
             SideEffect("impressions", partial(write_impressions, self.impressions)),
             SideEffect("drift", count_drift),
             SideEffect("request_log", AnswerLogger(self.request_log, self.item_store, settings)),

@@ -6,6 +6,7 @@ from app.api.activity import quantile_ms
 from app.contracts import StageError
 from app.observe.activity import (
     HOUR,
+    MAX_HOURS,
     SECONDS,
     ActivityRecorder,
     activity_key,
@@ -90,6 +91,19 @@ async def test_a_worker_sees_at_once_what_it_has_not_written(store, metrics):
     assert list(by_hour) == [NOON - 2 * HOUR, NOON - HOUR, NOON]
     assert by_hour[NOON]["answers", "degraded"] == 1
     assert not by_hour[NOON - HOUR]
+
+
+async def test_hours_are_read_one_after_the_other(store, metrics):
+    n_commands = []
+    carry_out = store.pipeline
+
+    async def pipeline(name, commands):
+        n_commands.append(len(commands))
+        return await carry_out(name, commands)
+
+    store.pipeline = pipeline
+    await recorder(store, metrics).read(MAX_HOURS)
+    assert n_commands == [1] * MAX_HOURS
 
 
 def test_times_of_answered_lists_alone_are_counted(metrics):
