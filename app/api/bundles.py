@@ -19,6 +19,7 @@ from app.bundle.pointer import current_version
 from app.bundle.stored_bundles import StoredBundle, list_bundles, service_history
 
 router = APIRouter(tags=["operations"])
+PATIENCE = 5.0  # seconds that a request waits, in a thread, for another change
 MAX_BUNDLES = 50  # the newest ones; training keeps five
 READ_ONLY = (
     "{out} cannot be written here: run `recfunnel rollback --to` where bundles are trained, in "
@@ -27,7 +28,7 @@ READ_ONLY = (
 ERRORS = error_bodies(
     {
         404: "There is no such bundle.",
-        409: "It is in service already, or it must not be served.",
+        409: "It is in service already, it must not be served, or another change is under way.",
         503: "The folder cannot be written here, see `can_activate` of `/bundles`.",
     }
 )
@@ -150,7 +151,7 @@ async def activate_bundle(
         raise RefusalError(404, f"there is no bundle {version}: GET /bundles lists them", "version")
     before = current_version(out)
     try:
-        await asyncio.to_thread(rollback, out, version)
+        await asyncio.to_thread(rollback, out, version, PATIENCE)
     except BundleError as error:
         raise RefusalError(409, str(error), "version") from None
     except OSError as error:

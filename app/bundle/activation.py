@@ -41,7 +41,7 @@ def changing_bundles(out: Path, patience: float = inf) -> Iterator[None]:
         OSError: the folder cannot be written to.
     """
     try:
-        lock = os.open(out / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        lock = _open_lock(out / LOCK)
     except FileNotFoundError:
         raise BundleError(
             f"there is no bundle in {out}: run `recfunnel train --out {out}` first"
@@ -127,6 +127,16 @@ def _write(path: Path, lines: list[str]) -> None:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _open_lock(path: Path) -> int:
+    """Open the file, and create it if there is none. That of another account is opened to read."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _takes(lock: int) -> bool:

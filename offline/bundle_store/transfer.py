@@ -161,8 +161,9 @@ def _download(store: ObjectStore, version: str, folder: Path) -> None:
                 )
         verify_files(folder, manifest, digest=lambda path: digests[path.name])
     except BundleError as error:
+        reason = str(error).replace(f"{folder}/", "")  # a new name each time: logs would repeat it
         raise BundleStoreError(
-            f"the bundle {version} in {store.url} cannot be served here: {error}"
+            f"the bundle {version} in {store.url} cannot be served here: {reason}"
         ) from error
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
+from app.bundle.activation import point_to
 from app.settings import Settings
 from app.trainings.trainer_notices import TrainerNotice, announce, read_trainer
 from app.trainings.training_folder import NOBODY, TrainingFolder
@@ -105,6 +106,20 @@ def test_a_request_is_taken_with_its_options_and_at_low_priority(settings, tmp_p
         process.kill()  # this script does not look whether it is cancelled
         ended = first_end(occasion)
     assert (ended.state, ended.by) == ("cancelled", "anna")
+
+
+def test_a_training_killed_after_its_bundle_is_in_service_is_published(settings, tmp_path):
+    folder = TrainingFolder(settings.trainings_folder)
+    occasion, bundle = Due(record()), settings.out / "bundles" / "b1"
+    with trainer(settings, occasion, f"echo $$ > {tmp_path}/pid; exec sleep 60"):
+        process = psutil.Process(int(until(lambda: text_of(tmp_path / "pid"))))
+        bundle.mkdir(parents=True)
+        folder.write(folder.newest()[0].model_copy(update={"state": "running", "bundle": "b1"}))
+        point_to(bundle)
+        process.kill()
+        ended = first_end(occasion)
+    assert (ended.state, ended.bundle) == ("published", "b1")
+    assert "its process was ended" in ended.reason
 
 
 def text_of(path):

@@ -175,7 +175,7 @@ def test_a_bundle_that_this_version_cannot_serve_is_not_put_into_service(store, 
     folder = shutil.copytree(find_current_bundle(out), out / "bundles" / "copy")
     point_to(edit_manifest(folder, version="20991201T000000Z", view="of-another-version"))
     push_current(out, store, keep=5)
-    with pytest.raises(BundleStoreError, match=r"cannot be served here: .*train again"):
+    with pytest.raises(BundleStoreError, match=r"served here: manifest\.json .*train again"):
         pull_current(store, server, keep=1)
     assert [each.version for each in list_bundles(server)] == [first] == [current_version(server)]
 

@@ -14,6 +14,8 @@ from app.bundle.manifest import BundleError, GateCheck, GateResult
 from app.bundle.pointer import current_version
 from app.bundle.stored_bundles import HISTORY, list_bundles, service_history
 from offline import cli
+from offline.config import build_job_config
+from offline.job import publish_result
 from offline.publish.versions import DRAFT_PREFIX, draft_folder, is_locked, remove_old_bundles
 from offline.publish.writer import write_bundle
 from tests.bundles import build_training_result, edit_manifest
@@ -71,6 +73,25 @@ def versions(out):
 def typed(*arguments):
     told = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
     return told.exit_code, told.output
+
+
+def test_a_bundle_is_recorded_before_it_comes_into_service(tmp_path):
+    config, seen = build_job_config({}, "defaults"), []
+
+    def on_written(version, verdict):
+        seen.append((version, verdict, current_version(tmp_path)))
+        if len(seen) == 1:
+            raise SystemExit(143)  # as a training that is cancelled just then
+
+    models = small_models()
+    later = replace(models, factors=replace(models.factors, items=models.factors.items * 2))
+    results = [build_training_result(gate=gate("passed"), models=m) for m in (models, later)]
+    with pytest.raises(SystemExit):
+        publish_result(results[0], tmp_path, config, on_written)
+    assert current_version(tmp_path) is None
+    folder = publish_result(results[1], tmp_path, config, on_written)
+    assert seen[1] == (folder.name, "passed", None)
+    assert current_version(tmp_path) == folder.name
 
 
 def test_going_back_takes_the_bundle_that_was_in_service_before(make, tmp_path):
