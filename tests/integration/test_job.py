@@ -10,6 +10,7 @@ import orjson
 import pytest
 import redis
 
+from app.bundle.activation import LOCK
 from app.bundle.bundle import find_current_bundle, load_bundle, read_manifest
 from app.features.views import FINE_VIEW, column_names
 from app.recall.registry import CHANNELS
@@ -72,7 +73,7 @@ def test_the_job_leaves_a_bundle_a_pointer_and_a_report(trained):
     folder = find_current_bundle(trained)
     of_a_service = {"private", "verified", "withheld"}
     assert {path.name for path in trained.iterdir()} - of_a_service == {
-        *("bundles", "current", "history", "report.html", "report.json")
+        *(LOCK, "bundles", "current", "history", "report.html", "report.json")
     }
     manifest = read_manifest(folder)
     assert manifest.dataset == "cinema"
