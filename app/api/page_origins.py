@@ -31,7 +31,7 @@ class PageOrigins:
     def __init__(self, app: ASGIApp, cors_origins: Sequence[str], metrics: Metrics) -> None:
         self._app = app
         self._allows_any = ANY in cors_origins
-        self._origins = frozenset(origin.encode("latin-1") for origin in cors_origins)
+        self._origins = frozenset(origin.encode() for origin in cors_origins)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

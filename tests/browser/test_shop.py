@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.settings import Settings
-from offline.commands.demo_shop import ShopOptions, demo_shop
+from offline.commands.demo_shop import TRAINING, ShopOptions, demo_shop
 from offline.commands.train import TrainOptions
 from offline.shop.generate import LOG
 from tests.conftest import ROOT
@@ -31,7 +31,8 @@ def made(tmp_path_factory):
     settings = Settings(out=options.default_out, port=free_port(), redis_url=None)
     quick = TrainOptions(config=QUICK)
     demo_shop(settings, options, quick, lambda *passed: served.append(passed))
-    assert served == [(settings, options)]
+    trainings = {"train_data": options.folder, "train_config": TRAINING}
+    assert served == [(settings.model_copy(update=trainings), options)]
     return options
 
 
