@@ -243,13 +243,18 @@ def test_a_damaged_backup_is_refused_before_anything_is_restored(
         restore(original.restored(tmp_path, redis_url), RestoreOptions(folder))
 
 
+# Names of their own: those that pytest makes of packed bytes would hold the time.
 @pytest.mark.parametrize(
     "content",
     [
-        gzip.compress(b"*1\r\n$8\r\nFLUSHALL\r\n"),
-        gzip.compress(b"*3\r\n$3\r\nSET\r\n$7\r\nother:a\r\n$1\r\n1\r\n"),
-        gzip.compress(b"*3\r\n$3\r\nSET\r\n$3\r\np:a\r\n$1\r\n1\r\n")[:-6],
-        gzip.compress(b"\xff\r\n"),
+        pytest.param(gzip.compress(b"*1\r\n$8\r\nFLUSHALL\r\n"), id="another command"),
+        pytest.param(
+            gzip.compress(b"*3\r\n$3\r\nSET\r\n$7\r\nother:a\r\n$1\r\n1\r\n"), id="another key"
+        ),
+        pytest.param(
+            gzip.compress(b"*3\r\n$3\r\nSET\r\n$3\r\np:a\r\n$1\r\n1\r\n")[:-6], id="cut off"
+        ),
+        pytest.param(gzip.compress(b"\xff\r\n"), id="no command"),
     ],
 )
 def test_a_file_runs_no_other_command_and_writes_no_other_key(tmp_path, content):
