@@ -29,9 +29,10 @@ class _EndWatch:
     has_ended: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
+        waiting = select.poll()  # ``select.select`` takes no descriptor above 1,023
+        waiting.register(self.signals, select.POLLIN)
         while not self.has_ended.is_set():
-            readable, _, _ = select.select([self.signals], [], [], CHECK_SECONDS)
-            came = os.read(self.signals, 256) if readable else b""
+            came = os.read(self.signals, 256) if waiting.poll(CHECK_SECONDS * 1_000) else b""
             is_cancelled = signal.SIGTERM not in came and self.is_cancelled()
             if is_cancelled:
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -1,6 +1,7 @@
 """How a training that runs in this process is recorded, and how it is ended."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -139,6 +140,20 @@ def test_a_training_ends_at_sigterm():
     with pytest.raises(SystemExit), ending_on_request(lambda: False, lambda: None):
         os.kill(os.getpid(), signal.SIGTERM)
         threading.Event().wait(20)
+
+
+def test_a_training_with_many_open_files_ends_at_sigterm():
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 2_048), limits[1]))
+    files = [os.dup(1) for _ in range(1_100)]  # select.select takes no descriptor above 1,023
+    try:
+        with pytest.raises(SystemExit), ending_on_request(lambda: False, lambda: None):
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait(20)
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_training_that_does_not_end_by_itself_is_ended(tmp_path):
