@@ -3,13 +3,14 @@
 import json
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from typing_extensions import override
 
@@ -50,6 +51,12 @@ class PageServer(ThreadingHTTPServer):
             path: PageFile((PAGE / name).read_bytes(), kind) for path, (name, kind) in FILES.items()
         } | {"/service.json": PageFile(json.dumps({"url": service}).encode(), "application/json")}
         super().__init__(address, PageHandler)
+
+    @override
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Write the traceback of a fault, and nothing where the browser has hung up."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def find(self, path: str) -> PageFile | None:
         """Return what is at a path, or None. No path leads out of the folder of pictures."""

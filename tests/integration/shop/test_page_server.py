@@ -2,10 +2,12 @@
 
 import re
 import socket
+import struct
+import threading
 
 import pytest
 
-from offline.shop.page_server import FILES, PAGE, page_server
+from offline.shop.page_server import FILES, PAGE, PageServer, page_server
 from tests.serving import http_client
 
 SERVICE = "http://127.0.0.1:8000"
@@ -67,3 +69,30 @@ def test_head_has_the_headers_alone(client):
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["Content-Length"]) == (PAGE / "shop.js").stat().st_size
     assert client.post("/").status_code == 501
+
+
+@pytest.mark.parametrize("is_fault", [False, True])
+def test_a_browser_that_hangs_up_leaves_no_traceback_and_a_fault_does(
+    tmp_path, monkeypatch, capfd, is_fault
+):
+    ended = threading.Event()
+
+    def report(server, request):
+        original(server, request)
+        ended.set()
+
+    original = PageServer.shutdown_request
+    monkeypatch.setattr(PageServer, "shutdown_request", report)
+    if is_fault:
+        monkeypatch.setattr(PageServer, "find", lambda *_: 1 / 0)
+    with page_server("127.0.0.1", 0, SERVICE, tmp_path) as server:
+        browser = socket.create_connection(server.server_address)
+        if is_fault:
+            browser.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        else:  # half a line, and then a reset instead of an end
+            browser.sendall(b"GET /")
+            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            browser.close()
+        assert ended.wait(20)
+        browser.close()
+    assert ("Traceback" in capfd.readouterr().err) == is_fault
