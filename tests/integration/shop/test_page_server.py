@@ -71,28 +71,35 @@ def test_head_has_the_headers_alone(client):
     assert client.post("/").status_code == 501
 
 
-@pytest.mark.parametrize("is_fault", [False, True])
-def test_a_browser_that_hangs_up_leaves_no_traceback_and_a_fault_does(
-    tmp_path, monkeypatch, capfd, is_fault
-):
+class WatchedServer(PageServer):
+    """A server that says when it has ended a request, and may have a fault."""
+
     ended = threading.Event()
+    has_fault = False
 
-    def report(server, request):
-        original(server, request)
-        ended.set()
+    def find(self, path):
+        return 1 / 0 if self.has_fault else super().find(path)
 
-    original = PageServer.shutdown_request
-    monkeypatch.setattr(PageServer, "shutdown_request", report)
-    if is_fault:
-        monkeypatch.setattr(PageServer, "find", lambda *_: 1 / 0)
-    with page_server("127.0.0.1", 0, SERVICE, tmp_path) as server:
-        browser = socket.create_connection(server.server_address)
-        if is_fault:
-            browser.sendall(b"GET / HTTP/1.1\r\n\r\n")
-        else:  # half a line, and then a reset instead of an end
-            browser.sendall(b"GET /")
-            browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            browser.close()
-        assert ended.wait(20)
-        browser.close()
-    assert ("Traceback" in capfd.readouterr().err) == is_fault
+    def shutdown_request(self, request):
+        super().shutdown_request(request)
+        self.ended.set()
+
+
+@pytest.mark.parametrize("has_fault", [False, True])
+def test_a_browser_that_hangs_up_leaves_no_traceback_and_a_fault_does(tmp_path, capfd, has_fault):
+    with WatchedServer(("127.0.0.1", 0), SERVICE, tmp_path) as server:
+        server.ended, server.has_fault = threading.Event(), has_fault
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        with socket.create_connection(server.server_address) as browser:
+            if has_fault:
+                browser.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                browser.recv(1)
+            else:  # half a line, and then a reset instead of an end
+                browser.sendall(b"GET /")
+                browser.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        has_ended = server.ended.wait(20)
+        server.shutdown()
+        thread.join()
+    assert has_ended
+    assert ("Traceback" in capfd.readouterr().err) == has_fault
