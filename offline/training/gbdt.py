@@ -41,13 +41,7 @@ def fit_pointwise_listwise(
             "Users liked nothing of what recall proposed in the training windows: rankers learn "
             "from liked and other items. More interactions are needed."
         )
-    rounds = max(_choose_rounds(windows, config, seed), config.least_rounds)
-    table = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
-    bases = fit_base_models(table, config, seed)
     seeds = range(seed, seed + config.boosters)
-
-    objectives = BINARY if table.positions is None else LAMBDARANK, LAMBDARANK
-    bins = _bin_features(table, _parameters(config, seed, LAMBDARANK))
 
     def grow(base: Logistic, objective: str) -> GradientBoosting:
         """Grow as many boosters as configured from one linear model, each with its own seed."""
@@ -60,6 +54,12 @@ def fit_pointwise_listwise(
         )
 
     with ThreadPoolExecutor() as pool:  # each on one thread, so that threads change no bits
+        best = pool.submit(_choose_rounds, windows, config, seed)
+        table = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
+        bases = fit_base_models(table, config, seed)
+        objectives = BINARY if table.positions is None else LAMBDARANK, LAMBDARANK
+        bins = _bin_features(table, _parameters(config, seed, LAMBDARANK))
+        rounds = max(best.result(), config.least_rounds)
         pointwise, listwise = pool.map(grow, bases, objectives)
     return PointwiseListwiseBlend(pointwise, listwise)
 

@@ -31,10 +31,13 @@ def run(settings, options):
     demo_shop(settings, options, serve=lambda *_: pytest.fail("it served"))
 
 
-def test_its_training_takes_fewer_users_and_has_the_defaults_else():
+def test_its_training_learns_from_less_and_has_the_defaults_else():
     config, default = read_config(TRAINING), build_job_config({}, "nothing")
     assert config.users_per_window < default.users_per_window
-    assert replace(config, users_per_window=default.users_per_window) == default
+    assert config.visits == replace(default.visits, moments=0)
+    assert (config.rank.boosters, config.rank.rounds, config.rank.least_rounds) == (1, 60, 40)
+    same = {name: getattr(default, name) for name in ("users_per_window", "visits", "rank")}
+    assert replace(config, **same) == default
 
 
 def test_a_training_while_the_shop_is_served_takes_its_files_and_settings(trained, tmp_path):
