@@ -22,6 +22,7 @@ from app.api import (
     activity,
     bundles,
     console,
+    doctor,
     erasures,
     errors,
     events,
@@ -70,7 +71,7 @@ RESOURCES = (
     *(recommend, rank, popular, explain, events, newest_events),
     *(items, item_search, item_batches, similar),
     *(onboarding, users, user_search, user_history, user_batches),
-    *(erasures, trainings, health),
+    *(erasures, trainings, doctor, health),
     *(overview, activity, bundles, console),
 )
 

@@ -130,9 +130,9 @@ async def start_training(http: Request, options: TrainingIn = DEFAULTS) -> Respo
     the command line does: the gate decides whether its bundle comes into service.
     """
     service = service_of(http)
-    trainer = await _in_thread(lambda: read_trainer(service.trainings.path))
+    trainer = await in_thread(lambda: read_trainer(service.trainings.path))
     manifest = service.deployment.bundle.manifest if service.deployment else None
-    if obstacle := await _in_thread(lambda: request_obstacle(service.settings, trainer, manifest)):
+    if obstacle := await in_thread(lambda: request_obstacle(service.settings, trainer, manifest)):
         raise RefusalError(503, obstacle)
     if not options.from_archive and not (trainer and trainer.data):
         raise RefusalError(422, "there is no data but the archive: set train_data", "from_archive")
@@ -146,7 +146,7 @@ async def start_training(http: Request, options: TrainingIn = DEFAULTS) -> Respo
         force=options.force,
     )
     try:
-        await _in_thread(lambda: service.trainings.request(record))
+        await in_thread(lambda: service.trainings.request(record))
     except TrainingRunsError as error:
         refusal = error_response(409, str(error))
         refusal.headers["Location"] = f"/trainings/{error.training_id}"
@@ -178,7 +178,7 @@ async def list_trainings(http: Request) -> Response:
             "unavailable": request_obstacle(service.settings, trainer, manifest),
         }
 
-    return json_response(await _in_thread(read))
+    return json_response(await in_thread(read))
 
 
 @router.get(
@@ -206,7 +206,7 @@ async def cancel_training(http: Request, training_id: TrainingId) -> Response:
     `published`.
     """
     service = service_of(http)
-    was = await _in_thread(lambda: service.trainings.cancel(training_id))
+    was = await in_thread(lambda: service.trainings.cancel(training_id))
     training = await _with_log(service, training_id)
     if was == "ended":
         raise RefusalError(409, f"the training {training_id} has ended: {training['state']}")
@@ -241,10 +241,10 @@ def request_obstacle(
 
 
 async def _with_log(service: Service, training_id: str) -> dict[str, Any]:
-    record = await _in_thread(lambda: service.trainings.find(training_id))
+    record = await in_thread(lambda: service.trainings.find(training_id))
     if record is None:
         raise RefusalError(404, f"there is no training {training_id}", "training_id")
-    lines = await _in_thread(lambda: service.trainings.log_lines(training_id))
+    lines = await in_thread(lambda: service.trainings.log_lines(training_id))
     return _render(record) | {"log": lines}
 
 
@@ -258,7 +258,7 @@ def _name_of(http: Request) -> str | None:
     return key.name if key else None
 
 
-async def _in_thread(work: Callable[[], Reply]) -> Reply:
+async def in_thread(work: Callable[[], Reply]) -> Reply:
     """Run work of the disk in a thread. Refuse if the folder of trainings cannot be used."""
     try:
         return await asyncio.to_thread(work)

@@ -137,7 +137,7 @@ def train(  # noqa: PLR0913, PLR0917 - one argument for each option
             )
 
             arguments = ["train", *arguments_of(context, OF_THE_SCHEDULE)]
-            training = ScheduledTraining(arguments, data, from_archive, force)
+            training = ScheduledTraining(arguments, data, schema, from_archive, force)
             schedule(settings(out=out), timetable, training)
             return
         from offline.commands.train import TrainOptions  # noqa: PLC0415 - slow to import
@@ -283,12 +283,16 @@ def doctor(
     path: Annotated[Path, typer.Argument(help="A folder of data, or a file of interactions.")],
     schema: Schema = None,
     bad: Annotated[Path | None, typer.Option(help="Write the bad rows to this CSV file.")] = None,
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, as the diagnosis of GET /doctor.")
+    ] = False,
 ) -> None:
     """Show what is in a data set, what is wrong with it, and what the funnel can do with it."""
     with errors_as_sentences():
         from offline.commands.data import print_diagnosis  # noqa: PLC0415 - slow to import
 
-        print_diagnosis(path, schema, bad)
+        print_diagnosis(path, schema, bad, as_json=as_json)
 
 
 @app.command()

@@ -25,17 +25,24 @@ def get_dataset(name: str, folder: Path, fetch: Callable[[Path], Path] = fetch_m
     console.print(f"\n{name} is in {path}", markup=False, highlight=False, soft_wrap=True)
 
 
-def print_diagnosis(path: Path, schema: Path | None, bad: Path | None) -> None:
+def print_diagnosis(
+    path: Path, schema: Path | None, bad: Path | None, *, as_json: bool = False
+) -> None:
     """Print what is in a data set; write its bad rows to ``bad`` if that is a path.
 
     Raises:
         DataError: the data cannot be read at all.
     """
     reading = load_dataset(path, schema, max_bad_share=1.0)
-    console = Console()
-    console.print(render(diagnose(reading)))
+    diagnosis = diagnose(reading)
     if bad is not None:
         write_bad_rows(reading.bad, bad)
+    if as_json:
+        print(diagnosis.model_dump_json(indent=1))  # noqa: T201 - the result, for a program
+        return
+    console = Console()
+    console.print(render(diagnosis))
+    if bad is not None:
         console.print(
             f"{len(reading.bad)} rows are in {bad}", markup=False, highlight=False, soft_wrap=True
         )

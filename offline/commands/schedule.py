@@ -31,6 +31,7 @@ class ScheduledTraining:
 
     arguments: Sequence[str]  # of ``recfunnel``, the two options below left out
     data: Path | None
+    schema: Path | None
     from_archive: bool
     force: bool
 
@@ -73,6 +74,7 @@ def schedule(
         from_archive=training.from_archive,
         force=training.force,
     )
-    trainer = TrainingStarter(settings, training.arguments, scheduled)
+    schema = str(training.schema) if training.schema else None
+    trainer = TrainingStarter(settings, training.arguments, scheduled, schema=schema)
     scheduled.next = first_time(timetable, trainer.folder, created, time.time())
     train_by_schedule(trainer, scheduled)

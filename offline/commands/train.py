@@ -173,6 +173,7 @@ def _train(
         with phases("read"):
             archived = load_archived(settings, events=options.from_archive, is_alone=data is None)
             loaded = load_dataset(data, options.schema, options.max_bad_share, archived)
+            training.examine(loaded, data)
         config = replace(config, processes=options.processes or choose_processes(loaded))
         for text in _warnings(loaded, settings.out, config):
             bar.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from app.trainings.data_diagnosis import DataFinding
 from offline.data.errors import DataError
-from offline.data.finding import DataFinding
 from offline.data.formats.dialect import (
     FOOTER,
     RULER,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from app.catalogue.attributes import column_kinds, describe_kinds
 from app.catalogue.catalogue import Catalogue
 from app.timestamps import FIRST_UNIX
+from app.trainings.data_diagnosis import DataFinding, FindingLevel
 from offline.data.dataset import Dataset
-from offline.data.finding import DataFinding, FindingLevel
 from offline.data.id_matches import similar_ids
 from offline.data.readers import MAX_BAD_SHARE, FileCount, LoadedData
 from offline.data.repeats import DUPLICATE, has_only_dates

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from offline.data.finding import DataFinding
+from app.trainings.data_diagnosis import DataFinding
 from offline.data.table import TextTable
 
 IdForm: TypeAlias = Callable[[pl.Series], pl.Series]

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+from app.trainings.data_diagnosis import DataFinding
 from offline.data.columns import resolve_columns
 from offline.data.delimited import load_delimited
 from offline.data.errors import DataError
-from offline.data.finding import DataFinding
 from offline.data.formats.decimals import with_plain_numbers
 from offline.data.formats.sources import ZIP_MAGIC, Source, exists, read_sources
 from offline.data.formats.spreadsheet import read_sheet

@@ -12,8 +12,10 @@ import polars as pl
 from app.bundle.manifest import ARCHIVE_NAME
 from app.event_weights import EventWeights
 from app.live_catalogue.live_items import ItemRecord
+from app.trainings.data_diagnosis import ColumnUse, DataFinding
 from offline.data.atomic import atomic_path
 from offline.data.chronology import build_log
+from offline.data.column_uses import list_column_uses
 from offline.data.data_overlay import (
     ArchiveState,
     DataOverlay,
@@ -25,7 +27,6 @@ from offline.data.data_overlay import (
 from offline.data.dataset import Dataset
 from offline.data.errors import DataError, TooManyBadRowsError
 from offline.data.event_files import read_event_file
-from offline.data.finding import DataFinding
 from offline.data.formats.sources import list_data_files
 from offline.data.id_matches import FEW_SHARE, match_ids
 from offline.data.ids import build_id_index
@@ -81,6 +82,7 @@ class LoadedData:
     unused_columns: tuple[str, ...] = ()  # unused columns of the items file
     time_margin: float = 0.0  # seconds by which times may be too early, if their zone is assumed
     findings: tuple[DataFinding, ...] = ()  # what was assumed or left out when files were read
+    columns: tuple[ColumnUse, ...] = ()  # which column of the files is read as what
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +97,7 @@ class _Input:
     logs: tuple[TextTable, ...]  # the good and bad rows of each log
     repeats: int = 0  # see ``FileCount``
     findings: tuple[DataFinding, ...] = ()  # about files without a table
+    columns: tuple[ColumnUse, ...] = ()
 
     @property
     def tables(self) -> list[TextTable]:
@@ -147,6 +150,7 @@ def load_dataset(
         tuple(unused_columns(data.items, data.schema.items)) if data.items else (),
         data.events.time_margin,
         (*data.findings, *(f for table in data.tables for f in table.findings), *unread),
+        data.columns,
     )
 
 
@@ -190,6 +194,8 @@ def _load(folder: Path, schema: Schema, now: float) -> _Input:
     friends, friends_part, no_friends = load_optional_file(folder, schema.friends)
     described = (interactions, items_part, users_part, friends_part)
     parts = dict(zip(("interactions", "items", "users", "friends"), described, strict=True))
+    read = (*logs, (items, items_part), (users, users_part), (friends, friends_part))
+    columns = tuple(use for table, part in read for use in list_column_uses(table, part))
     events, tables = check_logs(logs, schema, now)
     items = check_items(items, items_part, schema.items) if items else None
     users = check_users(users, users_part) if users else None
@@ -205,6 +211,7 @@ def _load(folder: Path, schema: Schema, now: float) -> _Input:
         tuple(tables),
         count_repeats(events.table),
         (*no_items, *no_users, *no_friends),
+        columns,
     )
 
 

@@ -1,11 +1,12 @@
 """Write the schema of a data set as it was found, as TOML with the alternatives in comments."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from offline.data.column_fields import COLUMN_NAMES
+from offline.data.column_uses import texts_of
 from offline.data.item_attributes import resolve_attributes
 from offline.data.layouts import find_layout
 from offline.data.loading import load_optional_file
@@ -73,7 +74,7 @@ def _section(part: FileSchema, columns: Sequence[str]) -> Iterator[str]:
     """Yield the lines of one file."""
     if columns:
         yield f"# its columns: {', '.join(json.dumps(c, ensure_ascii=False) for c in columns)}"
-    taken = {text for value in part.model_dump().values() for text in _texts(value)}
+    taken = {text for value in part.model_dump().values() for text in texts_of(value)}
     free = [column for column in columns if column not in taken]
     for field, default in type(part)().model_dump().items():
         value = getattr(part, field)
@@ -90,13 +91,6 @@ def _section(part: FileSchema, columns: Sequence[str]) -> Iterator[str]:
             yield f"# {field} = {_value(free[0])}{others}"
         elif field in EXAMPLES:
             yield f"# {field} = {EXAMPLES[field]}"
-
-
-def _texts(value: Any) -> Iterable[str]:
-    """Yield the names of columns in the value of a field."""
-    if isinstance(value, str):
-        return (value,)
-    return value if isinstance(value, list | tuple | dict) else ()
 
 
 def _value(value: Any) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from app.catalogue.public_ids import CONTROL_CHARACTERS, MAX_ID_BYTES
+from app.trainings.data_diagnosis import DataFinding, FindingLevel
 from offline.data.errors import DataError
-from offline.data.finding import DataFinding, FindingLevel
 
 LINE = "#line"  # Int64: line of the file, or row of a Parquet file, from 1
 JOINED = "#joined:"  # begins the name of a column with the texts of several rows

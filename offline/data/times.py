@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from app.timestamps import FIRST_UNIX, MAX_CLOCK_SKEW, MAX_TIME
-from offline.data.finding import DataFinding
+from app.trainings.data_diagnosis import DataFinding
 from offline.data.repeats import DAY, has_only_dates
 from offline.data.schema import InteractionsFile
 from offline.data.table import TextTable

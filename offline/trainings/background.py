@@ -10,7 +10,8 @@ from app.settings import Settings
 from app.trainings.trainer_notices import TrainerNotice
 from app.trainings.training_folder import TrainingRunsError
 from app.trainings.training_record import TrainingRecord, describe_end
-from offline.trainings.trainer import END_SECONDS, Occasion, TrainingStarter
+from offline.trainings.child_process import END_SECONDS
+from offline.trainings.trainer import Occasion, TrainingStarter
 
 log = logging.getLogger(__name__)
 

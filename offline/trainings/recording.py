@@ -18,6 +18,7 @@ from app.contracts import StageError
 from app.process.server_process import ServerError
 from app.settings import Settings, SettingsError
 from app.state.private_files import create_private_file
+from app.trainings.data_examination import DataExamination, ExaminationRecord
 from app.trainings.training_folder import TrainingFolder, TrainingRunsError
 from app.trainings.training_record import (
     CANCELLED,
@@ -26,7 +27,9 @@ from app.trainings.training_record import (
     describe_late_end,
     new_training_id,
 )
+from offline.data.doctor import diagnose
 from offline.data.errors import DataError
+from offline.data.readers import LoadedData
 from offline.errors import CommandError, RefusedError, TrainingInProgressError
 from offline.trainings.ending import ending_on_request
 from offline.trainings.handover import Handover
@@ -55,6 +58,19 @@ class RecordedTraining:
     def wrote_bundle(self, version: str, verdict: str | None) -> None:
         """Record the bundle that is put into service next, and the verdict of the gate."""
         self._change(bundle=version, gate=verdict, progress=1.0)
+
+    def examine(self, loaded: LoadedData, data: Path | None) -> None:
+        """Record what is in the data that the training has read, archived events included.
+
+        ``data`` is their folder or file; None: the archive alone.
+        """
+        record = ExaminationRecord(
+            examined=time.time(),
+            data=str(data) if data else None,
+            training_id=self.record.training_id,
+            diagnosis=diagnose(loaded),
+        )
+        DataExamination(self.folder.path).write(record)
 
     def log(self, text: str) -> None:
         """Add a line to the log."""

@@ -1,13 +1,10 @@
 """Start trainings, each in a process of its own with low priority, one at a time.
 
 ``recfunnel serve`` has a trainer in a thread, and ``recfunnel train --every`` is one. Both take the
-requests of ``POST /trainings``.
+requests of ``POST /trainings``, and between trainings those of ``POST /doctor``.
 """
 
 import logging
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -20,17 +17,18 @@ from app.bundle.stored_bundles import was_in_service
 from app.settings import Settings
 from app.state.private_files import create_private_file
 from app.trainings.availability import training_obstacle
+from app.trainings.data_examination import DataExamination
 from app.trainings.trainer_notices import TrainerNotice, announce
 from app.trainings.training_folder import TrainingFolder, TrainingRunsError
 from app.trainings.training_record import CANCELLED, TrainingRecord, describe_late_end
+from offline.trainings.child_process import ChildProcess, describe_death
+from offline.trainings.examiner import DataExaminer
 from offline.trainings.handover import Handover
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0  # between two looks for a request
 RETRY_SECONDS = 10.0  # between two looks whether trainings can be started
-END_SECONDS = 4.0  # for a training to end when the process that started it ends
-NICENESS = 10  # requests come first
 PROGRAM = (sys.executable, "-m", "offline.cli")
 
 
@@ -57,10 +55,10 @@ class TrainingStarter:
     arguments: Sequence[str]  # of ``recfunnel``, for each training
     occasion: Occasion
     program: Sequence[str] = PROGRAM
+    schema: str | None = None  # a file that maps the columns of the data
     poll: float = POLL_SECONDS
     ending: threading.Event = field(default_factory=threading.Event)
     _last_logged: str = field(default="", init=False)
-    _has_terminated: bool = field(default=False, init=False)  # the training, because this ends
 
     @property
     def folder(self) -> TrainingFolder:
@@ -85,6 +83,9 @@ class TrainingStarter:
         """Start what is requested or due, until the end or until it cannot."""
         checked = time.monotonic()
         notice = self.occasion.notice()
+        examiner = DataExaminer(
+            DataExamination(self.folder.path), notice.data, self.schema, self.program, self.ending
+        )
         while not self.ending.wait(self.poll):
             requested = self.folder.waiting()
             if requested or time.monotonic() > checked + RETRY_SECONDS:
@@ -99,6 +100,8 @@ class TrainingStarter:
                     self._train(due)
                 except TrainingRunsError as error:
                     self.occasion.skipped(error)
+            else:
+                examiner.serve_request()
             if notice != (notice := self.occasion.notice()):
                 change(notice)
 
@@ -139,12 +142,12 @@ class TrainingStarter:
                 self.folder.write(record.ended("failed", time.time(), f"it cannot start: {error}"))
                 raise
             try:
-                self._await(process)
+                process.wait(self.ending)
             finally:  # this process may be ending
-                ended = self._result(record, process.returncode)
+                ended = self._result(record, process)
         self.occasion.ended(ended)
 
-    def _start(self, record: TrainingRecord, lock: int) -> "subprocess.Popen[bytes]":
+    def _start(self, record: TrainingRecord, lock: int) -> ChildProcess:
         path = self.folder.log_path(record.training_id)
         create_private_file(path)
         flags = [
@@ -154,34 +157,9 @@ class TrainingStarter:
         ]
         log.info("the training %s begins; its log is %s", record.training_id, path)
         with path.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 - the command is ours
-                [*self.program, *self.arguments, *flags],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(lock,),
-            )
-        with suppress(OSError):  # it has ended, or the system does not allow it
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-        return process
+            return ChildProcess([*self.program, *self.arguments, *flags], output, pass_fds=[lock])
 
-    def _await(self, process: "subprocess.Popen[bytes]") -> None:
-        """Wait until the process ends; end it if this process is to end."""
-        try:
-            while process.poll() is None:
-                if self.ending.wait(0.1):
-                    return
-        finally:
-            if process.poll() is None:
-                self._has_terminated = True
-                process.terminate()
-                try:
-                    process.wait(END_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
-
-    def _result(self, record: TrainingRecord, status: int) -> TrainingRecord:
+    def _result(self, record: TrainingRecord, process: ChildProcess) -> TrainingRecord:
         """Return the final record. A process that was killed has written none."""
         written = self.folder.read(record.training_id) or record
         if written.has_ended:
@@ -191,17 +169,13 @@ class TrainingStarter:
             ended = written.ended("published", time.time(), describe_late_end(late))
             self.folder.write(ended)
             return ended
-        if self._has_terminated or self.folder.is_cancelled(record.training_id):
-            reason = "the process that started it ended" if self._has_terminated else CANCELLED
+        if process.was_terminated or self.folder.is_cancelled(record.training_id):
+            reason = "the process that started it ended" if process.was_terminated else CANCELLED
             ended = written.ended("cancelled", time.time(), reason)
             self.folder.write(ended)
             return ended
         lines = self.folder.log_lines(record.training_id)
-        if status < 0:
-            reason = f"the process was killed by {signal.Signals(-status).name}"
-            reason += ", as a system without memory does" if -status == signal.SIGKILL else ""
-        else:
-            reason = lines[-1] if lines else f"the process ended with status {status}"
+        reason = lines[-1] if lines and process.status >= 0 else describe_death(process.status)
         ended = written.ended("failed", time.time(), reason)
         self.folder.write(ended)
         return ended

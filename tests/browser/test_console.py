@@ -11,7 +11,10 @@ from app.bundle.activation import point_to
 from app.catalogue.attributes import NumberColumn, TextColumn
 from app.process.embedded_server import embedded_server
 from app.recall.registry import CHANNELS
+from app.trainings.data_examination import DataExamination, ExaminationRecord
 from app.trainings.trainer_notices import TrainerNotice, announce
+from offline.data.doctor import diagnose
+from offline.data.readers import load_dataset
 from offline.publish.writer import write_bundle
 from tests.browser.conftest import KEYS, SCRIPT, STORED_KEY, follow
 from tests.bundles import build_training_result
@@ -215,6 +218,48 @@ def test_a_training_is_started_watched_and_cancelled(guarded, open_page):
         page.get_by_role("row", name=re.compile("cancelled")).wait_for()
 
 
+def test_the_data_of_trainings_are_examined_and_what_to_correct_is_shown(guarded, open_page):
+    examination = DataExamination(guarded.service.settings.trainings_folder)
+    page = open_page(guarded, "data")
+    assert "The data were not examined yet." in text_of(page)
+    assert not page.get_by_role("button", name="Examine now").count()
+    with announce(examination.path, TrainerNotice(data="files")):
+        page.reload()
+        page.get_by_role("button", name="Examine now").click()
+        page.get_by_text("An examination is requested.").wait_for()
+        assert page.get_by_role("button", name="Examine now").is_disabled()
+        found = diagnose_file(examination.path / "files")
+        with examination.claim():
+            examination.write(ExaminationRecord(examined=1e9, data="files", diagnosis=found))
+            examination.withdraw()
+        page.get_by_text("read by recfunnel doctor").wait_for()
+        findings = page.get_by_role("region", name="Findings")
+        assert re.match(r"correct this\s+events.csv: 1 of 3 rows are bad", first_row(findings))
+        assert SCRIPT in page.get_by_role("region", name="Refused rows").inner_text()
+        assert "2, 0 without interactions" in text_of(page)
+        page.get_by_text("Which column is read as what").click()
+        columns = page.get_by_role("region", name="Columns that are read").inner_text()
+        assert re.search(r"events.csv\s+ts\s+timestamp", columns)
+        failed = ExaminationRecord(examined=1e9, data="files", error="There is nothing at files.")
+        examination.write(failed)
+        page.reload()
+        alert = page.get_by_role("alert").get_by_text("There is nothing at files.")
+        alert.wait_for()
+        examination.write(failed.model_copy(update={"error": None, "diagnosis": found}))
+
+
+def diagnose_file(folder):
+    """Examine a file with a row that cannot be used, whose text is a script."""
+    folder.mkdir()
+    rows = ["u1,i1,5,1500000000", "u2,i2,3,1500003600", f"u2,i1,{SCRIPT},1500007200"]
+    (folder / "events.csv").write_text("\n".join(["user,item,rating,ts", *rows, ""]))
+    return diagnose(load_dataset(folder, max_bad_share=1.0))
+
+
+def first_row(region):
+    return region.locator("tbody tr").first.inner_text()
+
+
 def test_texts_of_others_are_shown_and_never_run(guarded, open_page):
     page = open_page(guarded)
     for route in ("items?id=i1", "data", "try?user=%3Cimg%20src%3Dx%3E"):
@@ -231,6 +276,8 @@ def test_a_key_that_may_only_read_is_told_what_it_lacks(guarded, open_page):
     assert page.locator(".cards .item").count() == 10
     page = open_page(guarded, "items?id=i2", key="reader")
     assert "Changes need a key with the role write" in text_of(page)
+    page = open_page(guarded, "data", key="editor")
+    assert "What is in the data needs a key with the role admin" in text_of(page)
     page = open_page(guarded, "bundles", key="editor")
     assert not page.get_by_role("button", name=re.compile("Activate")).count()
 

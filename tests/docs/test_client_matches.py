@@ -12,7 +12,7 @@ from tests.docs.client_schemas import MODULES, PACKAGE
 
 NOT_OF_THE_CLIENT = {
     *("/healthz", "/readyz", "/metrics"),  # for probes and Prometheus
-    *("/overview", "/activity", "/activity/scenes"),  # for the console
+    *("/overview", "/activity", "/activity/scenes", "/doctor"),  # for the console
     *("/bundles", "/bundles/{version}/activate"),
 }
 ARGUMENTS = {  # of a call of each operation

@@ -67,8 +67,17 @@ def train(served):
     ended = until(lambda: ended_training(served, address), 300.0)
     assert (ended["state"], ended["reason"]) == ("published", None), ended["log"]
     assert ended["progress"] == 1.0
+    check_examined(served)
     assert any("Fitting the fine ranker" in line for line in ended["log"])
     until(lambda: served.client.get("/metrics").text.count("recfunnel_training_failures 0.0"))
+
+
+def check_examined(served):
+    """What the training read, from the archive alone, was examined."""
+    examined = served.client.get("/doctor").json()
+    assert (examined["data"], examined["diagnosis"]["files"]) == (None, [])
+    assert examined["diagnosis"]["items"] == ITEMS
+    assert "no files to examine" in examined["unavailable"]
 
 
 def ended_training(served, address):

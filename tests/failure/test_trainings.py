@@ -14,7 +14,8 @@ from app.trainings.trainer_notices import TrainerNotice, announce, read_trainer
 from app.trainings.training_folder import NOBODY, TrainingFolder
 from app.trainings.training_record import SCHEDULE, TrainingRecord, new_training_id
 from offline.trainings.background import service_arguments
-from offline.trainings.trainer import NICENESS, TrainingStarter
+from offline.trainings.child_process import NICENESS
+from offline.trainings.trainer import TrainingStarter
 from tests.serving import until
 
 NOW = 1_796_000_000.0

@@ -1,10 +1,12 @@
-// What arrives: events by type and outcome, refused requests, the newest events; and the trainings.
+// What arrives: events by type and outcome, refused requests, the newest events; the trainings, and
+// the data that they read.
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api.js";
 import { count, moment, number, percent, text } from "../format.js";
 import { html } from "../html.js";
 import { Badge, Bar, Empty, Loaded, Table, useLoad } from "../parts.js";
 import { link } from "../route.js";
+import { Doctor } from "./doctor.js";
 import { Trainings } from "./trainings.js";
 
 const EVERY = 5000; // milliseconds between two looks at the newest events
@@ -91,6 +93,10 @@ export function Data({ overview }) {
     ${overview.roles.includes(MAY_TRAIN)
       ? html`<${Trainings} />`
       : html`<${Empty}>Trainings need a key with the role ${MAY_TRAIN}.<//>`}
+    <h2>Data of trainings</h2>
+    ${overview.roles.includes(MAY_TRAIN)
+      ? html`<${Doctor} />`
+      : html`<${Empty}>What is in the data needs a key with the role ${MAY_TRAIN}.<//>`}
     <h2>The newest events</h2>
     ${overview.roles.includes(MAY_READ_EVENTS)
       ? html`<${Newest} />`

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from app.trainings.data_diagnosis import DataDiagnosis
 from offline.cli import app
 from offline.commands.data import get_dataset
-from offline.data.doctor import Diagnosis, diagnose
+from offline.data.doctor import diagnose
 from offline.data.doctor_view import render
 from offline.data.origin import TERMS
 from offline.data.readers import load_dataset
@@ -22,15 +23,15 @@ def folder_of(folder: Path, **files: str) -> Path:
     return folder
 
 
-def diagnosed(folder: Path, **files: str) -> Diagnosis:
+def diagnosed(folder: Path, **files: str) -> DataDiagnosis:
     return diagnose(load_dataset(folder_of(folder, **files), max_bad_share=1.0))
 
 
-def texts(diagnosis: Diagnosis, level: str) -> str:
+def texts(diagnosis: DataDiagnosis, level: str) -> str:
     return "\n".join(f.text for f in diagnosis.findings if f.level == level)
 
 
-def printed(diagnosis: Diagnosis) -> str:
+def printed(diagnosis: DataDiagnosis) -> str:
     out = StringIO()
     Console(file=out, width=120).print(render(diagnosis))
     return out.getvalue()
@@ -51,13 +52,13 @@ def test_a_full_data_set_is_counted(tmp_path):
     found = diagnosed(tmp_path, **RICH)
     assert (found.users, found.items, found.interactions) == (5, 10, 61)
     assert (found.idle_users, found.idle_items) == (1, 1)
-    assert found.span == (1_500_000_000.0, 1_500_000_000.0 + 59 * 3600)
+    assert (found.first, found.last) == (1_500_000_000.0, 1_500_000_000.0 + 59 * 3600)
     assert found.density == 36 / 50
     assert found.positive == pytest.approx(25 / 61)
     assert found.negative == pytest.approx(24 / 61)
     assert found.events_per_user[0] == 15
     assert found.files[0].duplicates == 1
-    assert found.bad.select("line", "reason").rows() == [(62, "value is not a number")]
+    assert [(row.line, row.reason) for row in found.bad_rows] == [(62, "value is not a number")]
 
 
 def test_a_full_data_set_can_do_everything(tmp_path):
@@ -89,7 +90,7 @@ def test_a_bare_data_set_is_told_its_limits(tmp_path):
         assert words in limits
     assert "No ratings" in texts(found, "good")
     assert "Every row could be read." in texts(found, "good")
-    assert found.span is None
+    assert (found.first, found.last) == (None, None)
     assert "no timestamps" in printed(found)
 
 
@@ -163,7 +164,7 @@ def test_only_known_data_sets_are_got():
 
 def test_a_catalogue_alone_is_examined(tmp_path):
     found = diagnosed(tmp_path, items="item,title,genres\ni1,One,a\ni2,Two,b\n")
-    assert (found.users, found.items, found.interactions, found.span) == (0, 2, 0, None)
+    assert (found.users, found.items, found.interactions, found.first) == (0, 2, 0, None)
     assert [count.file for count in found.files] == ["items.csv"]
     assert "No interactions" in texts(found, "limit")
     assert "No interactions" in printed(found)

@@ -13,6 +13,16 @@ class ActivatedBody:
 
 
 @dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
 class BlockedBody:
     """Everything that the user blocks from now on; it replaces what was blocked before."""
 
@@ -32,11 +42,28 @@ class BlockedReply:
 
 
 @dataclass(frozen=True)
+class ColumnUse:
+    """A column of a file, and the field that it is read as."""
+
+    file: str
+    column: str
+    field: str
+
+
+@dataclass(frozen=True)
 class CountOf:
     """A number, and what was counted: the labels of the metric."""
 
     labels: list[str]
     n: int
+
+
+@dataclass(frozen=True)
+class DataFinding:
+    """One statement about the data: what works, what is limited, or what to correct."""
+
+    level: Literal["good", "limit", "problem"]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,17 @@ class FaultDetail:
 
     field: str | None
     message: str
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """The numbers of rows of one file."""
+
+    file: str
+    rows: int
+    good: int
+    bad: int
+    duplicates: int
 
 
 @dataclass(frozen=True)
@@ -418,6 +456,29 @@ class BundleSummary:
 
 
 @dataclass(frozen=True)
+class DataDiagnosis:
+    """What is in a data set. Times are unix seconds, null if the data have none."""
+
+    name: str
+    layout: str
+    users: int
+    items: int
+    interactions: int
+    first: float | None
+    last: float | None
+    density: float
+    positive: float
+    negative: float
+    events_per_user: list[float]
+    idle_users: int
+    idle_items: int
+    files: list[FileRows]
+    columns: list[ColumnUse]
+    bad_rows: list[BadRow]
+    findings: list[DataFinding]
+
+
+@dataclass(frozen=True)
 class ErrorDetail:
     """The fault of a request."""
 
@@ -629,6 +690,19 @@ class BundlesBody:
 
     bundles: list[StoredBundleBody]
     can_activate: bool
+
+
+@dataclass(frozen=True)
+class DoctorBody:
+    """The newest examination of the data."""
+
+    state: Literal["none", "waiting", "running"]
+    unavailable: str | None
+    examined: float | None
+    data: str | None
+    training_id: str | None
+    error: str | None
+    diagnosis: DataDiagnosis | None
 
 
 @dataclass(frozen=True)
