@@ -106,13 +106,19 @@ class ReportFigures(Sweeps, OptionalFigures):
 
 
 def manifest_metrics(evaluation: Evaluation) -> dict[str, Any]:
-    """Return the figures that the manifest keeps: the headline of each method."""
+    """Return the figures that the manifest keeps: the headline of each method.
+
+    A channel that proposed nothing is left out, for want of data or because it is off.
+    """
+    shares = evaluation.attribution["channels"]
+    silent = {name for name, share in shares.items() if not share["size"]}
+    methods, against = evaluation.warm["methods"], evaluation.warm["differences"]
     return {
         "window": "the newest interactions, as of the cut; users with a history",
         "users": evaluation.warm["evaluated_users"],
-        HEADLINE: {name: m[HEADLINE] for name, m in evaluation.warm["methods"].items()},
+        HEADLINE: {name: m[HEADLINE] for name, m in methods.items() if name not in silent},
         "against": {
-            name: d[HEADLINE]["difference"] for name, d in evaluation.warm["differences"].items()
+            name: d[HEADLINE]["difference"] for name, d in against.items() if name not in silent
         },
     }
 
