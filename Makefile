@@ -42,7 +42,17 @@ $(GORSE_NPM)/.made: tests/integration/clients/gorsejs/package-lock.json
 	@npm ci --prefix $(dir $(GORSE_NPM)) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-npm: $(NPM)/.made $(GORSE_NPM)/.made ## install what builds and tests the TypeScript client, and tests Gorse's (needs Node)
+OPENAPI := tests/integration/clients/openapi
+$(OPENAPI)/node_modules/.made: $(OPENAPI)/package-lock.json
+	@npm ci --prefix $(OPENAPI) --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+npm: $(NPM)/.made $(GORSE_NPM)/.made $(OPENAPI)/node_modules/.made ## install what tests the clients for JavaScript and the OpenAPI description (needs Node)
+
+# The generator of clients needs an older typer than recfunnel has.
+.venv-openapi/.made: $(OPENAPI)/requirements.txt | .venv/.demo
+	@$(BIN)/python -m venv $(@D) && $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 # exec: Ctrl-C reaches the program itself, and no process is left.
 demo: .venv/.demo ## get MovieLens 100K, train, serve, show a first list (Ctrl-C ends it)
@@ -63,8 +73,8 @@ train: .venv/.demo | $(DATA) ## train on MovieLens 100K and publish to out/
 serve: .venv/.demo | $(OUT)/current ## serve the newest bundle on 127.0.0.1:8000
 	@exec $(BIN)/recfunnel serve --out $(OUT)
 
-test: .venv/.all ## the whole test suite with coverage
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=95
+test: .venv/.all .venv-openapi/.made ## the whole test suite with coverage
+	@REQUIRE_GENERATOR=1 $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=95
 
 test-unit: .venv/.all ## the unit tests alone, without a server and without training
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit
@@ -143,5 +153,5 @@ compose-verify: ## build the containers, start them, check every part
 	else VERIFY_COMPOSE_WAIT=300 $(VERIFY) -u http://127.0.0.1:8000/readyz . -- python3 deploy/smoke.py; fi
 
 clean: ## remove environments, caches and builds, but not data/ and out/
-	@rm -rf $(NPM) console/node_modules .venv .venv-peers .venv-audit build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(NPM) $(GORSE_NPM) $(OPENAPI)/node_modules console/node_modules .venv .venv-peers .venv-audit .venv-openapi build dist site *.egg-info .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find app offline loadtest benchmarks tests -name __pycache__ -prune -exec rm -rf {} +

@@ -130,6 +130,8 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
         title="recfunnel",
         version=version("recfunnel"),
         description=DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        servers=[{"url": "/", "description": "This service."}],
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
     )

@@ -182,7 +182,12 @@ def describe_security(app: FastAPI) -> None:
         if app.openapi_schema:
             return app.openapi_schema
         schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            license_info=app.license_info,
+            servers=app.servers,
         )
         schema.setdefault("components", {})["securitySchemes"] = SCHEMES
         for path, operations in schema["paths"].items():

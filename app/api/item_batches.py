@@ -37,14 +37,16 @@ ERRORS = error_bodies(
 )
 
 
+EXAMPLE = [{"item_id": "new-2", "title": "Harbour at Dawn", "categories": ["Drama"]}]
+
+
 class ItemIn(ItemBody):
     """An item, and the fields to set for it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": EXAMPLE})
     item_id: EventId
 
 
-EXAMPLE = [{"item_id": "new-2", "title": "Harbour at Dawn", "categories": ["Drama"]}]
 IN_LINES = '{"item_id": "new-2", "title": "Harbour"}\n{"item_id": "new-3", "released": 2001}\n'
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.batch_bodies import (
     RefusedRecord,
@@ -29,13 +29,16 @@ ERRORS = error_bodies(
 )
 
 
+EXAMPLE = [{"user_id": "newcomer", "attributes": {"age": 24, "gender": "F"}}]
+
+
 class UserIn(UserAttributesBody):
     """A user, and all attributes of the user from now on."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": EXAMPLE})
     user_id: EventId
 
 
-EXAMPLE = [{"user_id": "newcomer", "attributes": {"age": 24, "gender": "F"}}]
 IN_LINES = (
     '{"user_id": "newcomer", "attributes": {"age": 24}}\n'
     '{"user_id": "somebody", "attributes": {"age": 31}}\n'

@@ -25,8 +25,8 @@ HTTP_HEAD = """# HTTP
 
 A running service has the same description, with examples to try, at `/docs`, and as JSON at
 `/openapi.json`. Each operation has an `operationId` and the schemas of its bodies and answers, so
-`openapi-typescript` and `openapi-python-client` generate clients from it. The latter knows no
-NDJSON: its `--config` needs
+`openapi-typescript` and `openapi-python-client` generate clients from it without a warning, and
+`redocly lint` finds nothing. `openapi-python-client` knows no NDJSON: its `--config` needs
 `content_type_overrides: {application/x-ndjson: application/octet-stream}`.
 
 Every error has one form, whatever its status:
