@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.api.batch_bodies import (
     SLICE,
@@ -37,7 +37,9 @@ ERRORS = error_bodies(
 )
 
 
-EXAMPLE = [{"item_id": "new-2", "title": "Harbour at Dawn", "categories": ["Drama"]}]
+EXAMPLE: list[JsonValue] = [
+    {"item_id": "new-2", "title": "Harbour at Dawn", "categories": ["Drama"]}
+]
 
 
 class ItemIn(ItemBody):

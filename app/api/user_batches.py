@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.api.batch_bodies import (
     RefusedRecord,
@@ -29,7 +29,7 @@ ERRORS = error_bodies(
 )
 
 
-EXAMPLE = [{"user_id": "newcomer", "attributes": {"age": 24, "gender": "F"}}]
+EXAMPLE: list[JsonValue] = [{"user_id": "newcomer", "attributes": {"age": 24, "gender": "F"}}]
 
 
 class UserIn(UserAttributesBody):
