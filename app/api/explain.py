@@ -3,6 +3,7 @@
 from functools import partial
 from uuid import uuid4
 
+import numpy as np
 from fastapi import APIRouter, Request, Response
 
 from app.api.endpoint import (
@@ -13,6 +14,7 @@ from app.api.endpoint import (
     service_of,
 )
 from app.api.explanations import ItemExplanation, explain_missing_item
+from app.api.item_fields import add_fields
 from app.api.recommend import ERRORS, build_record, candidate_share
 from app.api.schemas import ExplainQuery
 
@@ -42,4 +44,11 @@ async def explain(http: Request) -> Response:
     explanation = partial(explain_missing_item, deployment.bundle, record, query.item_id)
     answer = await service.recommend(request_id, record, http.scope["arrived"], explanation)
     version = answer.deployment.bundle.version
-    return json_response({"user_id": query.user_id, "bundle": version, **answer.explanation})
+    body = {"user_id": query.user_id, "bundle": version, **answer.explanation}
+    if query.fields:
+        catalogue = answer.deployment.live_items.catalogue
+        row = catalogue.ids.row(query.item_id)
+        body["fields"] = None
+        if row >= 0:
+            add_fields([body], catalogue, np.array([row]), query.fields)
+    return json_response(body)

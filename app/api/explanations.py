@@ -45,6 +45,9 @@ class ItemExplanation(BaseModel):
     item_id: str
     stage: Literal["catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"]
     reason: str
+    fields: dict[str, Any] | None = Field(
+        None, description="Of the item, as `fields` of the request names; null: it is unknown."
+    )
 
 
 class StageReport(BaseModel):

@@ -228,6 +228,7 @@ class ExplainQuery(ListOptions):
 
     user_id: PublicId = Field(json_schema_extra=USER)
     item_id: PublicId = Field(json_schema_extra=ITEM)
+    fields: ItemFields = Field(default_factory=list)
 
 
 class FaultDetail(BaseModel):

@@ -115,3 +115,15 @@ def test_a_recommendation_carries_the_fields_that_are_named(api, method):
     )
     answer = api.client.get("/recommend", params={"user_id": "u3", "fields": "prize"})
     assert "there is no prize" in is_refused(answer, 422, "fields")
+
+
+def test_an_explanation_carries_the_fields_of_its_item(api):
+    asked = {"user_id": "u3", "item_id": "i3", "fields": "title,category"}
+    body = api.client.get("/explain", params=asked).json()
+    listed = api.client.get("/items/i3").json()
+    assert body["fields"] == {"title": listed["title"], "category": listed["categories"]}
+    unknown = api.client.get("/explain", params=asked | {"item_id": "nothing"}).json()
+    assert (unknown["stage"], unknown["fields"]) == ("catalogue", None)
+    assert "fields" not in api.client.get("/explain", params={**asked, "fields": ""}).json()
+    answer = api.client.get("/explain", params=asked | {"fields": "prize"})
+    assert "there is no prize" in is_refused(answer, 422, "fields")

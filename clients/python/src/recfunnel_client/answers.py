@@ -156,6 +156,7 @@ class ItemExplanation:
     item_id: str
     stage: Literal["catalogue", "filter", "recall", "coarse", "fine", "rerank", "shown"]
     reason: str
+    fields: dict[str, Any] | None = None
     figures: dict[str, Any] = field(default_factory=dict, metadata={"others": True})
 
 

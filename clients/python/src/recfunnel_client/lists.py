@@ -172,13 +172,14 @@ def explain(
     k: int | None = None,
     scene: str | None = None,
     filter: str | None = None,
+    fields: Sequence[str] | None = None,
     exclude: Sequence[Id] | None = None,
     explore: bool | None = None,
     boost: Sequence[str] | None = None,
     pin: Sequence[str] | None = None,
 ) -> Call[ItemExplanation]:
     """Return where an item drops out of the list that a user would get now, and why."""
-    params = _list_params(k, scene, filter, None, exclude) | without_absent(
+    params = _list_params(k, scene, filter, fields, exclude) | without_absent(
         explore=explore, boost=listed(boost), pin=listed(pin)
     )
     params |= {"user_id": str(user_id), "item_id": str(item_id)}
