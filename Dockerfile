@@ -10,7 +10,7 @@ ENV PATH=/venv/bin:$PATH
 # The dependencies without the package: this layer stays until the pins change.
 COPY pyproject.toml constraints.txt ./
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-      print(*p['dependencies'], sep='\n', file=open('service.txt', 'w')); \
+      print(*p['dependencies'], *p['optional-dependencies']['otel'], sep='\n', file=open('service.txt', 'w')); \
       print(*p['optional-dependencies']['train'], sep='\n', file=open('train.txt', 'w'))" \
  && pip install -c constraints.txt -r service.txt
 COPY . .

@@ -24,13 +24,14 @@ class OverloadError(Exception):
 
 
 class StageResult(NamedTuple):
-    """The result of one stage, for the metrics and for answers with ``explain=true``."""
+    """The result of one stage, for metrics, traces and answers with ``explain=true``."""
 
     stage: str
     seconds: float
     outcome: Outcome
     n_in: int  # candidates in
     n_out: int  # candidates out
+    started: float = 0.0  # by time.monotonic; 0: it had nothing to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class StageRunner:
             raise
         except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
             outcome = _outcome(stage, error)
-        self.results.append(StageResult(stage, monotonic() - started, outcome, 0, _size(result)))
+        seconds = monotonic() - started
+        self.results.append(StageResult(stage, seconds, outcome, 0, _size(result), started))
         return result
 
     def run(self, stage: str, by: float, work: Callable[[], T], fallback: T, n_in: int = 0) -> T:
@@ -126,7 +128,8 @@ class StageRunner:
                 result = work()
             except Exception as error:  # noqa: BLE001 - here any failure becomes an outcome
                 outcome = _outcome(stage, error)
-        self.results.append(StageResult(stage, monotonic() - started, outcome, n_in, _size(result)))
+        seconds = monotonic() - started
+        self.results.append(StageResult(stage, seconds, outcome, n_in, _size(result), started))
         return result
 
 

@@ -56,9 +56,11 @@ from app.api.middleware import (
 )
 from app.api.page_origins import PageOrigins
 from app.api.rate_limit import RateLimit
+from app.api.request_tracing import RequestTracing
 from app.gorse_api.install import install_gorse_api
 from app.observe import logs
 from app.observe.metrics import Metrics
+from app.observe.request_tracer import RequestTracer
 from app.process.connection_limits import ON_CLOSED
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming
 from app.service.service import Service
@@ -92,6 +94,33 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
+def build_tracer(settings: Settings, metrics: Metrics) -> RequestTracer | None:
+    """Build what sends traces, in the process that answers requests; None: traces are off.
+
+    Raises:
+        ModuleNotFoundError: the extra ``otel`` is not installed.
+    """
+    tracing = settings.tracing
+    if tracing.endpoint is None:
+        return None
+    from app.observe.otlp import OtlpSender  # noqa: PLC0415 - an extra
+
+    return RequestTracer(OtlpSender(tracing, tracing.endpoint), metrics)
+
+
+@asynccontextmanager
+async def sending_traces(tracer: RequestTracer | None) -> AsyncIterator[None]:
+    """Send traces in a ``with`` block, if they are on."""
+    if tracer is None:
+        yield
+        return
+    tracer.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(tracer.close)
+
+
 def reload_on_hangup(keys: KeyRing, service: Service) -> None:
     """Read the file of keys and ``current`` again when this process gets SIGHUP."""
 
@@ -120,9 +149,10 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
         service.tasks.start(shares.run(service.writer, settings.key_prefix, worker))
         reload_on_hangup(keys, service)
         try:
-            if settings.workers > 1:  # the other workers answer until this one can
-                await service.first_attempt.wait()
-            yield {ON_CLOSED: partial(metrics.count, "connections_closed")}
+            async with sending_traces(app.state.tracer):
+                if settings.workers > 1:  # the other workers answer until this one can
+                    await service.first_attempt.wait()
+                yield {ON_CLOSED: partial(metrics.count, "connections_closed")}
         finally:
             await service.stop()
 
@@ -135,7 +165,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
     )
-    app.state.keys = keys
+    app.state.keys, app.state.tracer = keys, build_tracer(settings, metrics)
     add_steps(app, settings, keys, shares, metrics)
     add_routes(app)
     if settings.gorse_api:
@@ -152,6 +182,8 @@ def add_steps(
     app.add_middleware(BodyLimit)
     app.add_middleware(AdmissionControl)
     app.add_middleware(HangUp, paths=frozenset(FUNNEL_ROUTES))
+    if app.state.tracer is not None:
+        app.add_middleware(RequestTracing, tracer=app.state.tracer)
     app.add_middleware(ArrivalTiming, metrics=metrics)
     app.add_middleware(RateLimit, shares=shares, metrics=metrics)
     app.add_middleware(AccessControl, keys=keys, metrics=metrics)

@@ -38,6 +38,7 @@ from app.access.keys import parse_keys
 from app.contracts import Count, NotNegative, Positive, Share
 from app.deadline import Checkpoints
 from app.feedback_types import FeedbackTypes, check_rules
+from app.observe.tracing_settings import TracingSettings
 from app.rerank.policies import SceneSettings
 from app.state.redis_url import public_address
 
@@ -346,6 +347,10 @@ class Settings(BaseSettings):
         ge=0,
         description="age of the bundle in service from which a warning is given; 0 is never",
     )
+    tracing: TracingSettings = Field(
+        TracingSettings(),
+        description="traces of requests for OpenTelemetry, see [traces](../guides/tracing.md)",
+    )
     drain_seconds: float = Field(
         0.0,
         ge=0,
@@ -499,6 +504,8 @@ def _names_beside(path: tuple[int | str, ...]) -> list[str]:
         return list(Settings.model_fields)
     if path[0] == "recall":
         return list(ChannelSettings.model_fields)
+    if path[0] == "tracing":
+        return list(TracingSettings.model_fields)
     return [each.name for each in fields(SceneSettings)]
 
 

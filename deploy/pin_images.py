@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("docker-compose.yml", "Dockerfile")
+FILES = ("docker-compose.yml", "deploy/tracing/compose.yml", "Dockerfile")
 # A line of either file that names an image of a registry; stages of the Dockerfile have no tag.
 IMAGE = re.compile(
     r"^(?P<before>\s*image:\s+|FROM\s+)(?P<name>[\w./-]+:[\w.-]+)(?:@sha256:[0-9a-f]{64})?",

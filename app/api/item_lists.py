@@ -16,6 +16,7 @@ from app.api.item_fields import add_fields
 from app.api.schemas import ItemListQuery
 from app.contracts import NO_HISTORY, NO_ROWS, Proposal, Query, Request, Rows
 from app.funnel import Funnel
+from app.observe.request_trace import record_facts
 from app.service.deployment import Deployment
 
 
@@ -100,4 +101,12 @@ def item_list_response(
     if every_note:
         body["notes"] = every_note
     body["took_ms"] = round((monotonic() - http.scope["arrived"]) * 1000, 3)
+    record_facts(
+        {
+            "recfunnel.scene": options.scene,
+            "recfunnel.k": options.k,
+            "recfunnel.items": len(items),
+            "recfunnel.bundle": deployment.bundle.version,
+        }
+    )
     return json_response(body)

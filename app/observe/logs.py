@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
+from app.observe.request_trace import current_trace_id
+
 REPEAT_INTERVAL = 10.0  # seconds in which a repeated warning is written once
 MAX_REMEMBERED = 1_000  # warnings; beyond that the older ones are removed
 SECRETS = (
@@ -57,6 +59,15 @@ class RepeatFilter(logging.Filter):
         self.seen[identity] = (now, 0)
 
 
+class TraceFilter(logging.Filter):
+    """Adds to a record the id of the trace of the request that logs it; "" without one."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.trace_id = current_trace_id()
+        return True
+
+
 class TextFormatter(logging.Formatter):
     """For a terminal: time, level, logger, message; a traceback follows on its own lines."""
 
@@ -66,8 +77,11 @@ class TextFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        suppressed = getattr(record, "suppressed", 0)
-        return hide_secrets(f"{text} (and {suppressed} more like it)" if suppressed else text)
+        if suppressed := getattr(record, "suppressed", 0):
+            text = f"{text} (and {suppressed} more like it)"
+        if trace_id := getattr(record, "trace_id", ""):
+            text = f"{text} (trace {trace_id})"
+        return hide_secrets(text)
 
 
 class JsonFormatter(logging.Formatter):
@@ -86,6 +100,8 @@ class JsonFormatter(logging.Formatter):
             line["traceback"] = hide_secrets(self.formatException(record.exc_info))
         if suppressed := getattr(record, "suppressed", 0):
             line["suppressed"] = suppressed
+        if trace_id := getattr(record, "trace_id", ""):
+            line["trace_id"] = trace_id
         return orjson.dumps(line).decode()
 
     converter = staticmethod(time.gmtime)
@@ -116,6 +132,7 @@ def configure(level: str = "INFO", *, json: bool | None = None) -> None:
     as_json = not sys.stderr.isatty() if json is None else json
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     handler.addFilter(RepeatFilter())
+    handler.addFilter(TraceFilter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)

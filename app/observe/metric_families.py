@@ -229,6 +229,12 @@ FAMILIES = (
         "`full` (no spare row) or `lost` (Redis did not store it).",
         ("change", "outcome"),
     ),
+    Family(
+        "counter",
+        "traces",
+        "Traces of requests: `sent` to the collector, or `lost`, because it did not take them.",
+        ("outcome",),
+    ),
     Family("gauge", "live_items", "Items in spare rows beside the bundle.", merge="livemax"),
     Family(
         "gauge",

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
@@ -68,6 +69,29 @@ def check_port(host: str, port: int) -> None:
             ) from None
 
 
+class MissingExtraError(Exception):
+    """A setting needs packages that are not installed; the text says what to do."""
+
+
+def check_tracing(settings: Settings) -> None:
+    """Check that traces can be sent, if there is a collector to send them to.
+
+    Raises:
+        MissingExtraError: OpenTelemetry is not installed.
+    """
+    if settings.tracing.endpoint is None:
+        return
+    try:
+        is_installed = find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:  # a package above it is missing too
+        is_installed = False
+    if not is_installed:
+        raise MissingExtraError(
+            "the setting tracing.endpoint needs OpenTelemetry, which is not installed: pip install "
+            "'recfunnel[otel]', or remove the setting (RECFUNNEL_TRACING__ENDPOINT)"
+        )
+
+
 @contextmanager
 def serving_environment(settings: Settings) -> Iterator[Settings]:
     """Provide what the workers need: a Redis, a folder for metrics, and the settings."""
@@ -89,9 +113,11 @@ def serve(settings: Settings, run: Callable[..., None] = run_workers) -> None:
     Raises:
         OpenServiceError: others could reach the service, and it has no keys.
         KeyFormatError: the keys cannot be read.
+        MissingExtraError: traces are on, and OpenTelemetry is not installed.
         PortTakenError: the port is taken.
     """
     check_access(settings)
+    check_tracing(settings)
     check_port(settings.host, settings.port)
     logs.configure(settings.log_level)
     signal.signal(signal.SIGTERM, exit_on_signal)
@@ -100,6 +126,9 @@ def serve(settings: Settings, run: Callable[..., None] = run_workers) -> None:
             "" if complete.key_ring().is_configured else ", for this machine alone: no API keys"
         )
         name = listener.getsockname()[:2]
+        if complete.tracing.endpoint:
+            share = 100 * complete.tracing.ratio
+            log.info("traces of %g %% of requests go to %s", share, complete.tracing.endpoint)
         run(
             partial(_configure, complete),
             listener,

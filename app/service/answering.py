@@ -15,6 +15,7 @@ from app.deadline import StageRunner
 from app.funnel import FunnelRun
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
+from app.observe.request_trace import RequestTrace
 from app.observe.scene_labels import SceneLabels
 from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import AnswerRecord, LoggedRun
@@ -113,6 +114,23 @@ def record_metrics(metrics: Metrics, scenes: SceneLabels, answer: Answer) -> Non
     metrics.count("lists_shown", scene)
     metrics.count("items_shown", scene, n=len(answer.item_ids))
     metrics.record_answer(answer.degraded, fallback(answer.run))
+
+
+def describe_trace(trace: RequestTrace, answer: Answer) -> None:
+    """Record what the funnel did in the trace of the request. It may run twice for one request."""
+    record = answer.record
+    trace.user = record.user
+    trace.stages = (*trace.stages, *answer.run.results)
+    trace.facts |= {
+        "recfunnel.request_id": answer.request_id,
+        "recfunnel.scene": record.scene,
+        "recfunnel.k": record.k,
+        "recfunnel.items": len(answer.item_ids),
+        "recfunnel.bundle": answer.deployment.bundle.version,
+        "recfunnel.variant": CONTROL,
+        "recfunnel.degraded": [f"{stage}: {outcome}" for stage, outcome in answer.degraded],
+        "recfunnel.candidate_share": record.candidate_share,
+    }
 
 
 def write_impressions(impressions: ImpressionWriter, answer: Answer) -> None:

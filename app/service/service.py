@@ -22,6 +22,7 @@ from app.observe.activity import ActivityRecorder
 from app.observe.drift_monitor import HOUR, DriftBounds, DriftMonitor
 from app.observe.metrics import Metrics
 from app.observe.process_metrics import ProcessMetrics, report_build
+from app.observe.request_trace import CURRENT
 from app.observe.scene_labels import SceneLabels
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog, request_log_key
@@ -31,6 +32,7 @@ from app.service.answering import (
     AnswerLogger,
     SideEffect,
     count_drift,
+    describe_trace,
     record_metrics,
     run_side_effects,
     write_impressions,
@@ -198,7 +200,10 @@ class Service:
         run, explanation = await deployment.recommend(
             request, explain, self.admission.wait_for_turn
         )
-        return Answer.of(request_id, record, deployment, run, explanation)
+        answer = Answer.of(request_id, record, deployment, run, explanation)
+        if (trace := CURRENT.get()) is not None:
+            describe_trace(trace, answer)
+        return answer
 
     def run_side_effects(self, answer: Answer) -> None:
         """Record an answer that is shown: metrics, impressions, drift, request log."""

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from app.access.keys import KeyFormatError
 from app.contracts import StageError
-from app.process.serve import OpenServiceError, PortTakenError
+from app.process.serve import MissingExtraError, OpenServiceError, PortTakenError
 from app.process.server_process import ServerError
 from app.settings import SettingsError
 from offline.data.errors import DataError
@@ -27,6 +27,7 @@ EXTRAS = {
     "optuna": "tune",
     "implicit": "bpr",
     "obstore": "s3",
+    "opentelemetry": "otel",
 }  # import name -> extra, where it is not "train"
 
 
@@ -41,7 +42,7 @@ def errors_as_sentences() -> Iterator[None]:
         _fail(str(error), error, error.exit_status)
     except (
         *(SettingsError, KeyFormatError, OpenServiceError, PortTakenError, ServerError),
-        *(StageError, BundleError, DataError),
+        *(MissingExtraError, StageError, BundleError, DataError),
     ) as error:
         _fail(str(error), error)
     except OSError as error:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from app.bundle.pointer import POINTER
 from app.observe import logs
-from app.process.serve import check_port, serve
+from app.process.serve import check_port, check_tracing, serve
 from app.settings import Settings
 from offline.trainings.background import training_in_background
 
@@ -17,9 +17,11 @@ def serve_from_nothing(settings: Settings, run: Callable[[Settings], None] = ser
 
     Raises:
         PortTakenError: the port is taken.
+        MissingExtraError: traces are on, and OpenTelemetry is not installed.
         DataError: a training was asked for that cannot use the events alone.
     """
     check_port(settings.host, settings.port)  # before a bundle is written
+    check_tracing(settings)
     logs.configure(settings.log_level)
     if settings.serve_untrained and not _has_bundle(settings):
         _publish_starter(settings)

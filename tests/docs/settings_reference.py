@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from app.observe.tracing_settings import TracingSettings
 from app.rerank.policies import POLICIES, SceneSettings
 from app.settings import DEFAULT_CHECKPOINTS_MS, Settings
 
@@ -42,6 +43,11 @@ POLICY = """
 `recfunnel train` evaluates the funnel with the same policy. The page on
 [policies](../guides/policies.md) describes what each policy does.
 """
+TRACING = """
+## `tracing`
+
+The guide on [traces](../guides/tracing.md) says what is in them and what they cost.
+"""
 ORDER = """
 The default order is {order}. Hard filters, caps and backfill always hold, whatever the order.
 """
@@ -55,6 +61,7 @@ def settings_page() -> str:
     ]
     described: Mapping[str, FieldInfo] = SceneSettings.__pydantic_fields__  # type: ignore[attr-defined]
     policy = [(f"policy.{name}", *cells) for name, *cells in _rows(described)]
+    tracing = [(f"tracing.{name}", *cells) for name, *cells in _rows(TracingSettings.model_fields)]
     order = ", ".join(f"`{name}`" for name in SceneSettings().order)
     return "".join(
         [
@@ -65,6 +72,8 @@ def settings_page() -> str:
             POLICY,
             _table(("setting", "default", "what it does"), policy),
             ORDER.format(order=order),
+            TRACING,
+            _table(("setting", "default", "what it does"), tracing),
         ]
     )
 
@@ -85,7 +94,7 @@ def _rows(described: Mapping[str, FieldInfo]) -> Iterator[tuple[str, str, str]]:
 
 
 def _default(name: str, value: Any) -> str:
-    if name in {"checkpoints_ms", "policy", "order"}:
+    if name in {"checkpoints_ms", "policy", "order", "tracing"}:
         return "below"
     return "none" if value is None else f"{value}"
 

@@ -198,6 +198,29 @@ def test_every_container_is_confined_and_bounded(service: str) -> None:
     assert "mem_limit" in settings
 
 
+def test_the_traces_of_the_composition_reach_a_collector_that_hands_them_on() -> None:
+    traced = yaml.safe_load((ROOT / "deploy/tracing/compose.yml").read_text())["services"]
+    names = {"collector", "jaeger"}
+    assert set(traced) == {"app"} | names
+    assert not names & set(compose()["services"])
+    for name in names:
+        assert traced[name]["read_only"] is True
+        assert traced[name]["cap_drop"] == ["ALL"]
+        assert "mem_limit" in traced[name]
+        assert all(port.startswith("127.0.0.1:") for port in traced[name].get("ports", ()))
+    (volume,) = traced["collector"]["volumes"]
+    config = yaml.safe_load((ROOT / volume.split(":")[0]).read_text())
+    receiver = config["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    environment = traced["app"]["environment"]
+    assert environment.pop("RECFUNNEL_TRACING__ENDPOINT") == f"http://collector:{receiver[8:]}"
+    assert list(environment) == ["RECFUNNEL_TRACING__RATIO"]
+    pipeline = config["service"]["pipelines"]["traces"]
+    assert pipeline["receivers"] == ["otlp"]
+    assert set(pipeline["processors"]) == set(config["processors"])
+    assert pipeline["exporters"] == list(config["exporters"])
+    assert "['otel']" in (ROOT / "Dockerfile").read_text()  # the image can send them
+
+
 def test_the_archiver_is_not_asked_for_the_health_of_a_service() -> None:
     archive = compose()["services"]["archive"]
     assert archive["build"]["target"] == "app"
@@ -317,7 +340,7 @@ def test_the_continuous_check_can_be_started_and_calls_the_makefile() -> None:
 
 def test_images_are_pinned_by_digest_and_stages_of_the_build_are_not() -> None:
     digest = f"sha256:{64 * 'a'}"
-    for name in ("docker-compose.yml", "Dockerfile"):
+    for name in pin_images.FILES:
         text = (ROOT / name).read_text()
         once = pin_images.pin(text, lambda _: digest)
         images = re.findall(r"^(?:\s*image:|FROM) +(\S+:\S+)", once, flags=re.M)

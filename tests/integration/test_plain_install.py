@@ -10,7 +10,8 @@ from tests.conftest import ROOT, clean_environment
 from tests.serving import QUICK
 from tests.world import world, write_recbole
 
-OTHER_EXTRAS = ("implicit", "optuna")
+OPENTELEMETRY = ("opentelemetry.exporter", "opentelemetry.sdk")  # FastAPI needs its API
+OTHER_EXTRAS = ("implicit", "optuna", *OPENTELEMETRY)
 EXTRAS = (*OTHER_EXTRAS, "jinja2", "markupsafe", "matplotlib", "sklearn", "tomli_w")
 PROGRAM = """
 import json, sys
@@ -19,7 +20,7 @@ from importlib.abc import MetaPathFinder
 
 class Missing(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {extras}:
+        if any(f"{{name}}.".startswith(f"{{extra}}.") for extra in {extras}):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 def version(name):
@@ -82,6 +83,30 @@ def test_a_command_of_operation_needs_no_extra(outputs, command):
 
 def test_training_names_the_extra_that_it_needs(outputs):
     assert "pip install 'recfunnel[train]'" in outputs["train"]
+
+
+def test_traces_name_the_extra_that_they_need_before_anything_starts(tmp_path):
+    out = tmp_path / "out"
+    settings = {"RECFUNNEL_TRACING__ENDPOINT": "http://127.0.0.1:4318", "REDIS_URL": ""}
+    (printed,) = run_without(OPENTELEMETRY, [["serve", "--out", str(out)]], settings)
+    assert "tracing.endpoint needs OpenTelemetry" in printed
+    assert "pip install 'recfunnel[otel]'" in printed
+    assert not out.exists()
+
+
+def test_without_traces_a_worker_loads_nothing_that_sends_them():
+    program = (
+        "import sys, app.main; app.main.create_app(); senders = ('opentelemetry.exporter', "
+        "'app.observe.otlp'); print([one for one in senders if one in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=clean_environment(),
+    )
+    assert result.stdout == "[]\n"
 
 
 def test_training_needs_no_other_extra(tmp_path):

@@ -13,9 +13,11 @@ from app.observe.logs import (
     JsonFormatter,
     RepeatFilter,
     TextFormatter,
+    TraceFilter,
     configure,
     hide_secrets,
 )
+from app.observe.request_trace import CURRENT, RequestTrace
 
 
 class Clock:
@@ -144,3 +146,19 @@ def test_the_servers_own_records_come_the_same_way(capsys: pytest.CaptureFixture
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="LOUD"):
         configure("loud")
+
+
+def test_a_line_within_a_traced_request_has_the_id_of_its_trace() -> None:
+    line = record("%s: %s", "history", "refused")
+    token = CURRENT.set(RequestTrace(0xABC, 1))
+    try:
+        TraceFilter().filter(line)
+    finally:
+        CURRENT.reset(token)
+    trace_id = f"{0xABC:032x}"
+    assert json.loads(JsonFormatter().format(line))["trace_id"] == trace_id
+    assert TextFormatter().format(line).endswith(f"history: refused (trace {trace_id})")
+    other = record("%s: %s", "history", "refused")
+    TraceFilter().filter(other)
+    assert "trace_id" not in json.loads(JsonFormatter().format(other))
+    assert TextFormatter().format(other).endswith("history: refused")

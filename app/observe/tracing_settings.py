@@ -1,0 +1,56 @@
+"""The settings of traces: where they are sent, and which requests have one."""
+
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from app.contracts import Share
+
+SIGNAL_PATH = "/v1/traces"  # of OTLP over HTTP
+
+
+def complete_endpoint(text: str | None) -> str | None:
+    """Return the address that traces are posted to. None, also for an empty text: traces are off.
+
+    Raises:
+        ValueError: the address cannot be used.
+    """
+    if not text:
+        return None
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write the address of a collector, such as http://collector:4318")
+    if parts.username or parts.password:
+        raise ValueError("the address has a password: send it with tracing.headers")
+    path = parts.path.rstrip("/")
+    return parts._replace(path=path if path.endswith(SIGNAL_PATH) else path + SIGNAL_PATH).geturl()
+
+
+Endpoint: TypeAlias = Annotated[str | None, AfterValidator(complete_endpoint)]
+
+
+class TracingSettings(BaseModel):
+    """The settings of traces. They are off without an address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    endpoint: Endpoint = Field(
+        None,
+        description="address of a collector that takes OTLP over HTTP, such as "
+        "`http://collector:4318`; `/v1/traces` is added to it. Not set: no traces",
+    )
+    ratio: Share = Field(
+        0.1,
+        description="share of the requests that have a trace. The header `traceparent` of a "
+        "request decides instead, if it has one",
+    )
+    headers: dict[str, SecretStr] = Field(
+        {}, description='headers for the collector, such as `{authorization = "Bearer …"}`'
+    )
+    timeout_seconds: float = Field(
+        5.0, gt=0, le=60, description="the longest attempt to send some traces; then they are lost"
+    )
+    user_ids: bool = Field(
+        False,  # noqa: FBT003 - as pydantic has it
+        description="write the `user_id` of a request into its trace",
+    )
