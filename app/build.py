@@ -6,7 +6,7 @@ Channels come from ``app.recall.registry``, features from ``app.features.views``
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from app.artifacts import Indexes, Models, Rankers, Sizes
@@ -24,6 +24,7 @@ from app.recall.social import NoFriendEvents
 from app.recall.vectors import flat_indexes
 from app.rerank.filters import PolicyFilters
 from app.rerank.policies import SceneSettings
+from app.rerank.rules import ScenePolicies
 from app.rerank.slate_builder import SlateBuilder
 from app.stages import Channel, FriendEvents, Histories, LocalChannel, RemoteTables, Scorer, Tables
 from app.state.counters import PopularityCounters
@@ -109,6 +110,25 @@ def build_funnel(
         recall_limit=sizes.recall,
         limits={name: one.limit for name, one in config.channels.items() if one.limit is not None},
         channel_order=tuple(spec.name for spec in config.specs),
+    )
+
+
+def with_policies(funnel: Funnel, policies: ScenePolicies) -> Funnel:
+    """Return the funnel with other policies of scenes. Requests under way keep the ones they have.
+
+    Raises:
+        TypeError: the funnel is not of ``build_funnel``.
+    """
+    builder, reranker = funnel.query_builder, funnel.reranker
+    if builder.filters is None or not isinstance(reranker, SlateBuilder):
+        raise TypeError("the funnel has no policies of scenes")
+    default, scenes = policies.default, policies.scenes
+    filters = replace(builder.filters, default_scene=default, scenes=scenes)
+    return replace(
+        funnel,
+        query_builder=replace(builder, filters=filters),
+        reranker=replace(reranker, default_scene=default, scenes=scenes),
+        policies=policies,
     )
 
 

@@ -36,6 +36,7 @@ from app.recall.contributions import Contributions, ContributionsOf, no_contribu
 from app.recall.merge import merge
 from app.recall.popularity import PopularityChannel, fill_from_catalogue
 from app.rerank.filters import is_permitted
+from app.rerank.rules import ScenePolicies
 from app.stages import Channel, Features, Histories, LocalChannel, Reranker, Scorer
 
 
@@ -66,6 +67,7 @@ class FunnelRun:
     fine: Candidates
     slate: Slate
     results: tuple[StageResult, ...]
+    policies: ScenePolicies | None = None  # None: those that the funnel was built with
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Funnel:
     recall_limit: int = 200
     limits: Mapping[str, int] = field(default_factory=dict)  # by channel, if it has its own
     channel_order: tuple[str, ...] = ()  # order of the proposals; empty: that of the channels
+    policies: ScenePolicies | None = None  # of the rules; None: as built, from the settings
     _contributions: Mapping[str, ContributionsOf] = field(init=False, repr=False)  # by channel
     _order: tuple[str, ...] = field(init=False, repr=False)  # ``channel_order``, or the channels'
 
@@ -180,7 +183,8 @@ class Funnel:
         if slate is None:
             slate = self._build_ranked_slate(query, fine)
         results = tuple(runner.results)
-        return FunnelRun(query, tuple(proposals), merged, coarse, fine, slate, results)
+        stages = (merged, coarse, fine)
+        return FunnelRun(query, tuple(proposals), *stages, slate, results, self.policies)
 
     def _merge(self, proposals: list[Proposal], query: Query) -> Candidates:
         """Merge the proposals. If too few are left, add items from the whole catalogue.
@@ -245,7 +249,8 @@ class Funnel:
         slate = self._build_ranked_slate(query, pool)
         results = tuple(runner.results)
         ranked = slate.pool
-        return FunnelRun(query, tuple(proposals), pool, ranked, ranked, slate, results)
+        stages = (pool, ranked, ranked)
+        return FunnelRun(query, tuple(proposals), *stages, slate, results, self.policies)
 
     def _build_ranked_slate(self, query: Query, pool: Candidates) -> Slate:
         """Select the best by the pool's scores, without what must never be shown."""

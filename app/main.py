@@ -37,6 +37,8 @@ from app.api import (
     popular,
     rank,
     recommend,
+    rules,
+    rules_preview,
     similar,
     trainings,
     user_batches,
@@ -73,6 +75,7 @@ RESOURCES = (
     *(recommend, rank, popular, explain, events, newest_events),
     *(items, item_search, item_batches, similar),
     *(onboarding, users, user_search, user_history, user_batches),
+    *(rules, rules_preview),
     *(erasures, trainings, doctor, health),
     *(overview, activity, bundles, console),
 )

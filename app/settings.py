@@ -20,6 +20,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     SecretStr,
     ValidationError,
     field_validator,
@@ -40,6 +42,7 @@ from app.deadline import Checkpoints
 from app.feedback_types import FeedbackTypes, check_rules
 from app.observe.tracing_settings import TracingSettings
 from app.rerank.policies import SceneSettings
+from app.rerank.rules import ScenePolicies
 from app.state.redis_url import public_address
 
 log = logging.getLogger(__name__)
@@ -362,11 +365,21 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="`debug`, `info`, `warning` or `error`"
     )
+    _own: dict[str, frozenset[str]] = PrivateAttr(default_factory=dict)  # see ``ScenePolicies``
 
     @model_validator(mode="before")
     @classmethod
     def _add_policy_to_scenes(cls, values: dict[str, Any]) -> dict[str, Any]:
         return complete_scenes(values)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_own(cls, values: Any, build: ModelWrapValidatorHandler["Settings"]) -> "Settings":
+        settings = build(values)
+        scenes = values.get("scenes") if isinstance(values, dict) else None
+        if isinstance(scenes, Mapping):  # before what they do not set was added
+            settings._own = {name: _own_names(scene) for name, scene in scenes.items()}
+        return settings
 
     @model_validator(mode="before")
     @classmethod
@@ -403,6 +416,15 @@ class Settings(BaseSettings):
     def checkpoints(self) -> Checkpoints:
         """The checkpoints in seconds, as the funnel counts."""
         return Checkpoints(**{stage: ms / 1000 for stage, ms in self.checkpoints_ms.items()})
+
+    @property
+    def scene_policies(self) -> ScenePolicies:
+        """The policies of all scenes, and what each scene sets itself."""
+        return ScenePolicies(self.policy, self.scenes, self._own)
+
+    def with_policies(self, policies: ScenePolicies) -> "Settings":
+        """Return these settings with other policies of scenes."""
+        return self.model_copy(update={"policy": policies.default, "scenes": dict(policies.scenes)})
 
     @property
     def feedback_types(self) -> FeedbackTypes:
@@ -470,6 +492,13 @@ class Settings(BaseSettings):
         """
         lines = self.api_keys.get_secret_value().split(";")
         return KeyRing(parse_keys(lines), self.api_keys_file)
+
+
+def _own_names(scene: Any) -> frozenset[str]:
+    """Return the names of the settings that a scene sets itself."""
+    if isinstance(scene, SceneSettings):  # written in Python, complete
+        return frozenset(each.name for each in fields(SceneSettings))
+    return frozenset(map(str, scene)) if isinstance(scene, Mapping) else frozenset()
 
 
 def complete_scenes(values: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Anything in ``app.api`` may refuse a request: "refuse" in a docstring means ``Re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 from fastapi import FastAPI, Request
@@ -121,8 +121,8 @@ def install(app: FastAPI) -> None:
         errors = fault.errors()
         if errors[0]["type"] == "json_invalid":
             return error_response(422, f"the body is not JSON: {errors[0]['ctx']['error']}")
-        names = _field_names(request)
-        faults = [_fault(each, names) for each in errors[:MAX_FAULTS]]
+        model = _body_model(request)
+        faults = [_fault(each, model) for each in errors[:MAX_FAULTS]]
         return refusal_response(RefusalError.of(faults))
 
     @app.exception_handler(HTTPException)
@@ -144,20 +144,32 @@ def install(app: FastAPI) -> None:
         return error_response(500, "an internal error; the log has its traceback")
 
 
-def _fault(error: Mapping[str, Any], names: Sequence[str]) -> Fault:
+def _fault(error: Mapping[str, Any], model: Any) -> Fault:
     path = [str(part) for part in error["loc"]]
     if path and path[0] in PLACES:
         path = path[1:]
-    own_names = error.get("names") or (names if len(path) == 1 else ())
+    own_names = error.get("names") or _names_beside(model, path)
     field, message = ".".join(path), fault_message(error, own_names)
     is_sentence = not field or error["type"] in {"extra_forbidden", "value_error"}
     return Fault(message if is_sentence else f"{field}: {message}", field or None)
 
 
-def _field_names(request: Request) -> Sequence[str]:
-    """Return the fields of the body that the route of the request reads."""
+def _body_model(request: Request) -> Any:
+    """Return the model of the body that the route of the request reads, if there is one."""
     body = getattr(request.scope.get("route"), "body_field", None)
-    model = getattr(getattr(body, "field_info", None), "annotation", None)
+    return getattr(getattr(body, "field_info", None), "annotation", None)
+
+
+def _names_beside(model: Any, path: Sequence[str]) -> Sequence[str]:
+    """Return the fields that may stand where a path into a model ends; none if it is no model."""
+    for part in path[:-1]:
+        fields = getattr(model, "model_fields", None)
+        if fields is None:
+            model = next(
+                iter(get_args(model)[-1:]), None
+            )  # of a list or of the values of an object
+        else:
+            model = fields[part].annotation if part in fields else None
     return list(getattr(model, "model_fields", ()))
 
 

@@ -14,9 +14,9 @@ from app.explain import MissingItem, attribute_exclusions, describe_channels
 from app.features.views import FINE_VIEW, column_names
 from app.funnel import Funnel, FunnelRun
 from app.kernels.rerank import find_scores
-from app.query_builder import QueryBuilder
 from app.rank.scorer import compute_part_weights
 from app.request_log.request_record import RequestedExclusions, RequestRecord
+from app.rerank.policy_settings import PolicySettings
 from app.stages import Scorer
 
 
@@ -112,7 +112,10 @@ def explain_stages(run: FunnelRun, fine: Scorer) -> list[dict[str, Any]]:
 
 
 def explain_policies(
-    run: FunnelRun, query_builder: QueryBuilder, exclusions: RequestedExclusions
+    run: FunnelRun,
+    catalogue: Catalogue,
+    settings: PolicySettings,
+    exclusions: RequestedExclusions,
 ) -> list[dict[str, Any]]:
     """Return what each policy did: hard filters first, then caps, then the others in their order.
 
@@ -122,8 +125,7 @@ def explain_policies(
     unless a channel ignores the filters or the funnel failed.
     """
     query = run.query
-    dropped = {"availability": count_unavailable(query_builder.models.catalogue)}
-    settings = query_builder.settings_for(query.scene)
+    dropped = {"availability": count_unavailable(catalogue)}
     masks = attribute_exclusions(query, settings, exclusions, query.excluded)
     dropped |= {name: int(np.count_nonzero(mask)) for name, mask in masks.items()}
     rows = np.unique(np.concatenate([proposal.rows for proposal in run.proposals]))

@@ -65,6 +65,7 @@ async def readyz(http: Request) -> Response:
             *service.tasks.alerts,
             *service.drift_monitor.alerts,
             *service.store_health.alerts,
+            *service.rules.alerts,
             *http.app.state.keys.alerts,
         ],
         "redis": "down" if service.store.breaker.is_open else "ok",

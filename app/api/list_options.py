@@ -12,7 +12,6 @@ from app.expressions.boost import parse_boost
 from app.expressions.item_filter import FilterError, parse_filter
 from app.service.deployment import Deployment
 from app.service.service import Service
-from app.settings import HOME
 
 
 def require_valid_options(
@@ -33,10 +32,9 @@ def _option_faults(
 ) -> Iterator[Fault]:
     if options.k > service.settings.k_max:
         yield Fault(f"k is {options.k}, the maximum is {service.settings.k_max}", "k")
-    scenes = service.settings.scenes
-    if scenes and options.scene not in scenes and options.scene != HOME:
-        names = ", ".join(sorted({HOME, *scenes}))
-        yield Fault(f"there is no scene {options.scene}; there are {names}", "scene")
+    scenes = service.scene_names
+    if service.settings.scenes and options.scene not in scenes:
+        yield Fault(f"there is no scene {options.scene}; there are {', '.join(scenes)}", "scene")
     if options.filter:
         try:
             columns = deployment.bundle.models.catalogue.attributes

@@ -11,7 +11,6 @@ from app.api.endpoint import json_response, service_of
 from app.bundle.manifest import Manifest
 from app.catalogue.item_fields import field_names
 from app.service.deployment import Deployment
-from app.settings import HOME
 
 router = APIRouter(tags=["operations"])
 
@@ -71,7 +70,7 @@ async def overview(http: Request) -> Response:
             "refused": service.refusal,
             "budget_ms": settings.budget_ms,
             "k_max": settings.k_max,
-            "scenes": sorted({HOME, *settings.scenes}),
+            "scenes": service.scene_names,
             "fields": field_names(deployment.live_items.catalogue) if deployment else [],
             "event_types": sorted(deployment.bundle.manifest.type_weights) if deployment else [],
         }

@@ -112,9 +112,9 @@ def render_answer(answer: Answer, arrived: float, *, explain: bool) -> dict[str,
         for item, explanation in zip(items, explain_items(run), strict=True):
             item["explain"] = explanation
         exclusions = record.exclusions(deployment.bundle)
-        funnel = deployment.funnel
-        body["policies"] = explain_policies(run, funnel.query_builder, exclusions)
-        body["stages"] = explain_stages(run, funnel.fine.scorer)
+        catalogue = deployment.bundle.models.catalogue
+        body["policies"] = explain_policies(run, catalogue, answer.policy, exclusions)
+        body["stages"] = explain_stages(run, deployment.funnel.fine.scorer)
     if answer.explanation:
         body["why"] = answer.explanation
     return body

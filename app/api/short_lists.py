@@ -31,11 +31,11 @@ def short_list_note(answer: Answer) -> str | None:
 def _left_out(answer: Answer, rows: Rows) -> list[tuple[str, int, str]]:
     """Return each rule that leaves out any of these items, how many, and why."""
     run, deployment = answer.run, answer.deployment
-    query, settings = run.query, deployment.funnel.query_builder.settings_for(answer.record.scene)
+    query = run.query
     requested = answer.record.exclusions(deployment.bundle)
     masks = {
         name: (mask, EXCLUSION_REASONS[name])
-        for name, mask in attribute_exclusions(query, settings, requested, rows).items()
+        for name, mask in attribute_exclusions(query, answer.policy, requested, rows).items()
     }
     for each in query.filters:
         masks[each.name] = (~each.allows(rows), filter_reason(each.name))

@@ -77,6 +77,18 @@ FAMILIES = (
         "The answer was sent; the log says why.",
         ("effect",),
     ),
+    Family(
+        "gauge",
+        "rules_version",
+        "Version of the rules in force, of the worker that is furthest; 0: nothing was ever saved.",
+        merge="livemax",
+    ),
+    Family(
+        "gauge",
+        "rules_refused",
+        "Workers that cannot read the newest version of the rules and go on with an older one.",
+        merge="livesum",
+    ),
     Family("gauge", "bundle_workers", "Workers that serve this bundle.", ("version",), "livesum"),
     Family(
         "gauge",

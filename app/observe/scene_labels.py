@@ -17,11 +17,16 @@ class SceneLabels:
         """Begin with the default scene and those that are configured, if any."""
         scenes = tuple(configured)
         self._names = {default, *scenes}
+        self._of_rules: frozenset[str] = frozenset()
         self._limit = 0 if scenes else MAX_SCENES
+
+    def name(self, scenes: Iterable[str]) -> None:
+        """Also name these scenes, which the rules have, instead of those named so before."""
+        self._of_rules = frozenset(scenes)
 
     def label(self, scene: str) -> str:
         """Return the value of the label ``scene``."""
-        if scene in self._names:
+        if scene in self._names or scene in self._of_rules:
             return scene
         if len(self._names) >= self._limit:
             return OTHER

@@ -143,6 +143,7 @@ class AnswerRecord:
     worker: str
     items_offset: str = ""  # newest change of an item that the worker had applied; "": none
     items_changed: int | None = 0  # changed items it had applied; None: in an unknown order
+    rules_version: int = 0  # of the rules in ``settings``; 0: there were none
 
     def log_entry(self) -> LogEntry:
         """Return what is logged of it."""
@@ -175,6 +176,8 @@ class AnswerRecord:
                 (s.stage, s.outcome, round(s.seconds, 6), s.n_in, s.n_out) for s in run.results
             ],
         }
+        if self.rules_version:
+            head["rules_version"] = self.rules_version
         arrays = (
             shown.rows.astype(np.int32),
             run.slots,

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Annotated
 
 import pydantic.dataclasses
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from app.rerank.exploration import explore
 from app.rerank.fixed_positions import pin_items, place_sponsored
@@ -123,19 +124,19 @@ def _installed() -> dict[str, SlatePolicy]:
     return {each.name: each.load() for each in entry_points(group=ENTRY_POINTS)}
 
 
+def _check_order(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names; raise ``ValueError`` unless each is that of a policy, and stands once."""
+    unknown = [name for name in names if name not in BUILT_IN and name not in _installed()]
+    if unknown or len(set(names)) < len(names):
+        raise ValueError(f"name each policy at most once: {', '.join(policy_names())}")
+    return names
+
+
 @pydantic.dataclasses.dataclass(frozen=True, slots=True, config=FROZEN)
 class SceneSettings(PolicySettings):
     """The settings of one scene's policies and the order in which these act."""
 
-    order: tuple[str, ...] = Field(
+    order: Annotated[tuple[str, ...], AfterValidator(_check_order)] = Field(
         default=DEFAULT_ORDER,
         description="order in which policies act; one that is not named does not act",
     )
-
-    @field_validator("order")
-    @classmethod
-    def _has_known_names_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        unknown = [name for name in value if name not in BUILT_IN and name not in _installed()]
-        if unknown or len(set(value)) < len(value):
-            raise ValueError(f"name each policy at most once: {', '.join(policy_names())}")
-        return value

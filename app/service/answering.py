@@ -21,12 +21,15 @@ from app.recall.registry import CHANNELS, PERSONAL_CHANNELS
 from app.request_log.answer_record import AnswerRecord, LoggedRun
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog
+from app.rerank.policy_settings import PolicySettings
+from app.rerank.rules import ScenePolicies
 from app.service.deployment import Deployment
 from app.settings import Settings
 from app.slate_settings import extract_slate_settings
 from app.state.write_queue import ImpressionWriter
 
 UNTRAINED = ("models", "untrained")  # degrades each answer of a starter bundle
+UNKNOWN_RULES = ("rules", "unknown")  # degrades each answer until the rules are known
 CONTROL = "control"  # the variant where there is no experiment
 PERSONAL_COLUMNS = [CHANNELS.index(name) for name in PERSONAL_CHANNELS]
 
@@ -40,7 +43,7 @@ class Answer:
     deployment: Deployment
     run: FunnelRun  # without items that became unavailable while the list was made
     item_ids: Sequence[str]  # public ids, best first
-    degraded: Sequence[tuple[str, str]]  # (stage, outcome) of each stage that failed
+    degraded: list[tuple[str, str]]  # (stage, outcome) of each stage that failed
     explanation: Mapping[str, Any]  # why an item is not in the list; empty: not asked for
 
     @classmethod
@@ -62,6 +65,14 @@ class Answer:
         if deployment.bundle.manifest.is_starter:
             failed.append(UNTRAINED)
         return cls(request_id, record, deployment, run, ids, failed, explanation)
+
+    @property
+    def policy(self) -> PolicySettings:
+        """The settings that made the list, whatever rules were saved since."""
+        policies, scene = self.run.policies, self.record.scene
+        if policies is None:
+            return self.deployment.funnel.query_builder.settings_for(scene)
+        return policies.of_scene(scene)
 
 
 def degraded(run: FunnelRun) -> list[tuple[str, str]]:
@@ -154,6 +165,8 @@ class AnswerLogger:
     def __init__(self, request_log: RequestLog, item_store: ItemStore, settings: Settings) -> None:
         self._request_log = request_log
         self._item_store = item_store
+        self._settings = settings
+        self._policies: ScenePolicies | None = None  # those of ``_slate_settings``
         self._slate_settings = extract_slate_settings(settings)
         self._worker = uuid4().hex[:12]
 
@@ -161,6 +174,7 @@ class AnswerLogger:
         """Queue the answer if it is in the sample."""
         if not self._request_log.is_sampled(answer.record.seed):
             return
+        policies = answer.run.policies
         entry = AnswerRecord(
             answer.request_id,
             time(),
@@ -169,9 +183,19 @@ class AnswerLogger:
             answer.record,
             answer.item_ids,
             LoggedRun.of(answer.run),
-            self._slate_settings,
+            self._settings_of(policies),
             self._worker,
             self._item_store.position,
             self._item_store.change_count,
+            policies.version if policies else 0,
         )
         self._request_log.add_answer(entry)
+
+    def _settings_of(self, policies: ScenePolicies | None) -> Mapping[str, Any]:
+        """Return the settings that decided what was shown, the rules of then included."""
+        if policies is not self._policies:
+            settings = self._settings
+            if policies is not None and policies.version:
+                settings = settings.with_policies(policies)
+            self._policies, self._slate_settings = policies, extract_slate_settings(settings)
+        return self._slate_settings

@@ -5,7 +5,7 @@ import logging
 import zlib
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from time import monotonic, time
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from app.build import LiveState
+from app.build import LiveState, with_policies
 from app.bundle.bundle import Bundle
 from app.contracts import Request, Rows, StageError
 from app.cpu import Cpu, cancel
@@ -22,11 +22,13 @@ from app.funnel import Funnel, FunnelRun
 from app.live_catalogue.live_items import LiveItems
 from app.observe.drift import DriftCounter
 from app.recall.onboarding import select_items
+from app.rerank.rules import ScenePolicies
 from app.service.serving_bundle import ServingBundle
 from app.settings import Settings
 from app.stages import RemoteTables, Tables
 from app.state.counters import PopularityCounters
 from app.state.double_buffer import DoubleBuffer, Replica
+from app.state.histories import RedisHistories
 from app.state.shared_exclusions import SharedExclusions
 from app.state.store import Store
 from app.state.stream_consumer import StreamConsumer
@@ -57,6 +59,7 @@ class Deployment:
     store: Store
     cpu: Cpu
     tasks: list[asyncio.Task[None]] = field(default_factory=list, init=False)
+    preview_turn: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)  # one at a time
 
     @classmethod
     def build(  # noqa: PLR0913, PLR0917 - the parts of a worker
@@ -163,6 +166,18 @@ class Deployment:
             run = await runner.run_async("funnel", inf, work, None)
             run = run or funnel.recommend_fallback(request, runner)
             return run, await self.cpu(explain, funnel, run) if explain else {}
+
+    def apply_policies(self, policies: ScenePolicies) -> None:
+        """Answer the next requests with these policies of scenes."""
+        shown = self.settings.with_policies(policies).shown_memory()
+
+        def change(funnel: Funnel) -> Funnel:
+            changed, histories = with_policies(funnel, policies), funnel.histories
+            if isinstance(histories, RedisHistories):
+                histories = replace(histories, shown_limit=shown)
+            return replace(changed, histories=histories)
+
+        self.state.replace_readers(change)
 
     async def _wait_for_tables(self) -> None:
         while True:

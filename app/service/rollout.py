@@ -26,6 +26,7 @@ from app.cpu import BackgroundTasks, Cpu
 from app.kernels.compiled import compile_kernels
 from app.live_catalogue.item_store import ItemStore
 from app.observe.metrics import Metrics
+from app.rules.rule_store import RuleStore
 from app.service.deployment import Deployment
 from app.settings import Settings
 from app.state.shared_exclusions import SharedExclusions
@@ -58,6 +59,7 @@ class Rollout:
     store: Store
     item_store: ItemStore
     exclusions: SharedExclusions
+    rules: RuleStore
     cpu: Cpu
     tasks: BackgroundTasks
     timing: RolloutTiming = DEFAULT_TIMING
@@ -179,6 +181,7 @@ class Rollout:
         parts = (self.settings, self.store, self.cpu, self.exclusions, spare)
         new = await asyncio.to_thread(Deployment.build, bundle, *parts)
         self.item_store.subscribe(new.live_items.put)
+        self.rules.subscribe(new.apply_policies)
         new.start(self.tasks.start)
         try:
             await self._prepare(new)
@@ -193,6 +196,7 @@ class Rollout:
             async with asyncio.timeout(self.timing.prepare):
                 await self.item_store.loaded.wait()
                 await self.exclusions.loaded.wait()
+                await self.rules.loaded.wait()
                 await new.wait_until_current()
         self.item_store.withhold_preloaded()
         await new.warm_up()
@@ -215,6 +219,7 @@ class Rollout:
     async def _discard(self, deployment: Deployment) -> None:
         """Release a deployment that answers no requests."""
         self.item_store.unsubscribe(deployment.live_items.put)
+        self.rules.unsubscribe(deployment.apply_policies)
         await deployment.stop()
 
 

@@ -26,8 +26,11 @@ from app.observe.request_trace import CURRENT
 from app.observe.scene_labels import SceneLabels
 from app.request_log.request_record import RequestRecord
 from app.request_log.writer import RequestLog, request_log_key
+from app.rerank.rules import ScenePolicies
+from app.rules.rule_store import RuleStore, rules_path
 from app.service.admission import Admission
 from app.service.answering import (
+    UNKNOWN_RULES,
     Answer,
     AnswerLogger,
     SideEffect,
@@ -78,13 +81,13 @@ class Service:
         )
         self.item_store = ItemStore(self.writer, prefix)
         self.exclusions = SharedExclusions(self.writer, prefix)
+        self.rules = RuleStore(self.writer, prefix, settings.scene_policies)
         self.erasure_journal = ErasureJournal(settings.state_folder, prefix)
         self.erasures = ErasureRunner(self.writer, prefix, self.erasure_journal, self.exclusions)
         self.store_health = StoreHealth(self.writer, prefix, self.exclusions, metrics)
         self.activity = ActivityRecorder(self.writer, prefix, metrics)
         self.impressions = ImpressionWriter(self.writer, prefix)
         self.impressions.limit = settings.stream_limit
-        self.impressions.recently_shown_limit = settings.shown_memory()
         # Events are not trimmed until it is known that no archiver still needs them.
         self.request_log = RequestLog(
             self.writer, prefix, settings.served_log, settings.request_log_limit
@@ -99,6 +102,7 @@ class Service:
             self.store,
             self.item_store,
             self.exclusions,
+            self.rules,
             self.cpu,
             self.tasks,
             timing,
@@ -125,6 +129,11 @@ class Service:
         return self.rollout.deployment
 
     @property
+    def scene_names(self) -> list[str]:
+        """The scenes of the settings and of the rules, and the default one, in order."""
+        return sorted({HOME, *self.rules.policies.scenes})
+
+    @property
     def trainings(self) -> TrainingFolder:
         """The trainings of this service."""
         return TrainingFolder(self.settings.trainings_folder)
@@ -143,9 +152,12 @@ class Service:
         """Start the tasks that serve the current bundle and follow its changes."""
         place = self.settings.state_folder, self.settings.key_prefix, self._redis_url
         exclusions, deleted_items = exclusions_path(*place), deleted_items_path(*place)
+        rules = rules_path(*place)
         self.erasures.load()
         self.exclusions.preload(exclusions)
         self.item_store.preload(read_deleted_items(deleted_items))
+        self.rules.preload(rules)
+        self.rules.subscribe(self._apply_policies)
         for work in (
             self.impressions.run(),
             self.request_log.run(),
@@ -154,6 +166,8 @@ class Service:
             self.exclusions.run(),
             self.erasures.run(),
             self.exclusions.keep_written(exclusions),
+            self.rules.run(),
+            self.rules.keep_written(rules),
             self.metrics.keep_shared(),
             self.activity.run(),
             self._watch(),
@@ -174,6 +188,7 @@ class Service:
         await self.tasks.stop()
         await self.item_store.workers.deregister()
         await self.exclusions.workers.deregister()
+        await self.rules.workers.deregister()
         await self.impressions.close()
         await self.request_log.close()
         with suppress(StageError):
@@ -201,9 +216,17 @@ class Service:
             request, explain, self.admission.wait_for_turn
         )
         answer = Answer.of(request_id, record, deployment, run, explanation)
+        if not self.rules.is_known:
+            answer.degraded.append(UNKNOWN_RULES)
         if (trace := CURRENT.get()) is not None:
             describe_trace(trace, answer)
         return answer
+
+    def _apply_policies(self, policies: ScenePolicies) -> None:
+        """Name the scenes in metrics, and remember shown items if one of them needs it."""
+        effective = self.settings.with_policies(policies)
+        self.impressions.recently_shown_limit = effective.shown_memory()
+        self.scenes.name(policies.scenes)
 
     def run_side_effects(self, answer: Answer) -> None:
         """Record an answer that is shown: metrics, impressions, drift, request log."""
@@ -252,6 +275,8 @@ class Service:
             await asyncio.to_thread(trainings.report)
             await asyncio.to_thread(process.report)
             await self.store_health.check_writes()
+            self.metrics.set("rules_version", self.rules.version.number)
+            self.metrics.set("rules_refused", float(bool(self.rules.refusal)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.settings.reload_seconds):
                     await self._reload.wait()

@@ -94,6 +94,11 @@ class DoubleBuffer(Generic[Reader]):
             if not replica.readers:
                 replica.unused.set()
 
+    def replace_readers(self, change: Callable[[Reader], Reader]) -> None:
+        """Replace what reads the replicas. A request that has begun keeps the reader it has."""
+        for replica in (self._read, self._idle):
+            replica.reader = change(replica.reader)
+
     def apply(
         self, rows: Rows, weights: Scores, times: Times, segment_rows: SegmentRows | None = None
     ) -> None:

@@ -43,7 +43,7 @@ USER_PARTS = ("h", "a", "f", "b", "x", "s", "g", "gf", "ge", "gx", *MARK_PARTS)
 STREAM_NAMES = {"events": "events", "shown": "shown lists", "served": "logged answers"}
 # Not copied: similarity tables, which workers write from the bundle, and what lives for seconds.
 SKIPPED = re.compile(
-    rb"\d{8}T\d{6}Z-\w+:.*|tables|probe|(excluded|\{items\}):workers|\{rates\}:.*|\{users\}:lost"
+    rb"\d{8}T\d{6}Z-\w+:.*|tables|probe|(excluded|\{items\}|\{rules\}):workers|\{rates\}:.*|\{users\}:lost"
 )
 # KEYS: to read. The reply has the type, the unix milliseconds of expiry and the content of each.
 READ_KEYS = """

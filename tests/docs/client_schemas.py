@@ -114,7 +114,10 @@ def _optional(schema: Mapping[str, Any]) -> str:
     kind = _type(schema)
     if "None" in kind.split(" | "):
         return f"{kind} = None"
-    return f"{kind} = field(default_factory={kind.partition('[')[0]})"
+    container = kind.partition("[")[0]
+    if container not in {"list", "dict"} or " | " in kind:
+        return f"{kind} | None = None"
+    return f"{kind} = field(default_factory={container})"
 
 
 def _type(schema: Mapping[str, Any]) -> str:

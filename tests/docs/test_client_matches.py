@@ -14,6 +14,8 @@ NOT_OF_THE_CLIENT = {
     *("/healthz", "/readyz", "/metrics"),  # for probes and Prometheus
     *("/overview", "/activity", "/activity/scenes", "/doctor"),  # for the console
     *("/bundles", "/bundles/{version}/activate"),
+    *("/rules", "/rules/history", "/rules/schema", "/rules/preview"),
+    "/rules/versions/{number}/restore",
 }
 ARGUMENTS = {  # of a call of each operation
     "recommend": {

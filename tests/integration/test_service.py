@@ -186,7 +186,7 @@ def test_without_redis_it_starts_and_answers_and_says_what_is_missing(out, tmp_p
         answer = service.recommend("u1")
         assert len(answer["items"]) == 10
         down = {(missing["stage"], missing["outcome"]) for missing in answer["degraded"]}
-        assert down == {("history", "down"), ("filters", "unknown")}
+        assert down == {("history", "down"), ("filters", "unknown"), ("rules", "unknown")}
         told = service.client.post("/events", json={"user_id": "u1", "item_id": "i1"})
         assert told.status_code == 503
         assert told.headers["Retry-After"] == "1"

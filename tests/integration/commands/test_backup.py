@@ -105,6 +105,9 @@ class Original:
         ):
             assert client.put(f"/{path}", json=body).is_success
         assert client.delete(f"/items/{self.deleted}").is_success
+        rules = {"policy": {"blocked_categories": ["war"]}, "scenes": {"feed": {"category_cap": 2}}}
+        change = {"version": 0, "author": "anna", "note": "no war", "rules": rules}
+        assert client.put("/rules", json=change).is_success
         rows = [
             {"FeedbackType": "star", "UserId": user, "ItemId": "i6", "Value": 2, "Comment": "c"}
             for user in ("u2", "u4")
@@ -142,6 +145,9 @@ def test_a_restored_service_gives_the_same_lists_and_fails_closed_until_the_loss
         assert lists(served) == original.lists
         for user, known in original.users.items():
             assert served.client.get(f"/users/{user}").json() == known
+        (rules,) = served.client.get("/rules/history").json()["versions"]
+        assert (rules["author"], rules["note"]) == ("anna", "no war")
+        assert served.client.get("/rules").json()["rules"] == rules["rules"]
         again = served.client.post("/events", json=like("u1", "i3")).json()
         assert again["duplicates"] == 1
         assert (

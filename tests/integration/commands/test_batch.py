@@ -14,6 +14,7 @@ import redis
 from app.bundle.bundle import find_current_bundle
 from app.contracts import StageError
 from app.live_catalogue.item_store import item_records_key
+from app.rules.rule_store import RuleVersion, rules_key
 from app.state.user_store import change_count_key, erased_key, generation_key, lost_key
 from offline.batch.batch_lists import BatchFunnel, BatchOptions
 from offline.batch.store_watch import StoreWatch
@@ -78,6 +79,30 @@ def test_parquet_has_a_row_an_item_with_its_fields(settings, tmp_path, capsys):
     assert all("war" in categories for categories in table["category"].to_list())
     assert table.schema["year"] == pl.Float64
     assert "short: 2" in capsys.readouterr().out
+
+
+def save_rules(settings, content):
+    """Store version 1 of the rules, as a service does."""
+    version = RuleVersion(1, "anna", 1.0, "", None, content)
+    with redis.Redis.from_url(settings.redis_url) as link:
+        link.xadd(rules_key(settings.key_prefix), {"e": version.to_bytes()}, version.stream_id)
+
+
+def test_the_rules_of_the_service_hold_in_a_batch_too(settings, tmp_path):
+    save_rules(settings, {"scenes": {"mails": {"blocked_categories": ["war"]}}})
+    to, users = tmp_path / "lists.parquet", tmp_path / "users.txt"
+    users.write_text("u3\nu4\n")
+    options = BatchOptions(k=50, scene="mails", fields=("category",))
+    batch(settings, str(users), options, to, 1)
+    by_item = pl.read_parquet(to)["category"].to_list()
+    assert len(by_item) == 100
+    assert not any("war" in categories for categories in by_item)
+
+
+def test_no_list_is_made_with_rules_that_this_release_cannot_read(settings, tmp_path):
+    save_rules(settings, {"policy": {"glamour": 1}})
+    with pytest.raises(DataError, match=r"cannot read version 1 of the rules \(policy.glamour"):
+        batch(settings, "all", BatchOptions(), tmp_path / "lists.jsonl", 1)
 
 
 def test_users_who_were_erased_since_the_bundle_are_left_out_of_all(settings):

@@ -267,6 +267,17 @@ class PolicyStep:
 
 
 @dataclass(frozen=True)
+class PreviewItem:
+    """An item of a list, and its position in the other list."""
+
+    item_id: str
+    title: str | None
+    slot: Literal["organic", "explore", "sponsored", "pinned"]
+    other: int | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class Readiness:
     """Whether a bundle is in service. A caller without a key sees ``ready`` alone."""
 
@@ -300,6 +311,29 @@ class RefusedRecord:
 
 
 @dataclass(frozen=True)
+class RuleNames:
+    """Names that rules can use; at most 500 of each kind of the catalogue."""
+
+    categories: list[str]
+    flags: list[str]
+    providers: list[str]
+    event_types: list[str]
+    policies: list[str]
+
+
+@dataclass(frozen=True)
+class SavedRules:
+    """The version that was saved; every worker has it."""
+
+    version: int
+    author: str | None
+    at: float | None
+    note: str | None
+    restored: int | None
+    notes: list[str]
+
+
+@dataclass(frozen=True)
 class SceneActivity:
     """The newest lists of one scene, and what their users did with them."""
 
@@ -310,6 +344,48 @@ class SceneActivity:
     coverage: float
     answered_lists: int
     events: dict[str, int]
+
+
+@dataclass(frozen=True)
+class SceneOverrides:
+    """The settings of one scene, or of all, that differ from `recfunnel.toml`."""
+
+    diversity: float | None = None
+    freshness: float | None = None
+    explore: Literal["ucb", "thompson", "epsilon_greedy"] | None = None
+    explore_slots: int | None = None
+    explore_from: int | None = None
+    explore_beta: float | None = None
+    explore_epsilon: float | None = None
+    explore_among: int | None = None
+    seen: str | dict[str, str] | None = None
+    shown: Literal["drop", "demote", "keep"] | None = None
+    demotion: float | None = None
+    blocked_items: list[str] = field(default_factory=list)
+    blocked_providers: list[str] = field(default_factory=list)
+    blocked_categories: list[str] = field(default_factory=list)
+    forbidden_flags: list[str] = field(default_factory=list)
+    provider_cap: int | None = None
+    category_cap: int | None = None
+    duplicate_cap: int | None = None
+    tail_places: int | None = None
+    tail_share: float | None = None
+    provider_places: dict[str, int] = field(default_factory=dict)
+    pinned: dict[str, int] = field(default_factory=dict)
+    sponsored: list[str] = field(default_factory=list)
+    sponsored_places: list[int] = field(default_factory=list)
+    sponsored_cap: int | None = None
+    extensions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SettingGroup:
+    """The settings that one policy reads."""
+
+    name: str
+    summary: str
+    settings: list[str]
 
 
 @dataclass(frozen=True)
@@ -343,6 +419,18 @@ class StoredEvent:
     type: str
     value: float
     timestamp: float
+
+
+@dataclass(frozen=True)
+class StoredRules:
+    """A version with its rules, as another release may have written them."""
+
+    version: int
+    author: str | None
+    at: float | None
+    note: str | None
+    restored: int | None
+    rules: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -480,6 +568,14 @@ class DataDiagnosis:
 
 
 @dataclass(frozen=True)
+class EffectivePolicies:
+    """The policies as they act: complete, for all scenes and for each scene that has its own."""
+
+    policy: SceneOverrides
+    scenes: dict[str, SceneOverrides]
+
+
+@dataclass(frozen=True)
 class ErrorDetail:
     """The fault of a request."""
 
@@ -562,6 +658,41 @@ class OnboardingList:
 
     bundle: str
     items: list[OnboardingItem]
+
+
+@dataclass(frozen=True)
+class PreviewUser:
+    """The lists of one user."""
+
+    user_id: str
+    is_changed: bool
+    before: list[PreviewItem]
+    after: list[PreviewItem]
+    degraded: list[str]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What differs from the policies of `recfunnel.toml`, for all scenes and for single ones."""
+
+    policy: SceneOverrides | None = None
+    scenes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RulesHistory:
+    """The newest versions, newest first."""
+
+    versions: list[StoredRules]
+
+
+@dataclass(frozen=True)
+class RulesSchema:
+    """What rules can set: a JSON schema, with descriptions in Markdown."""
+
+    properties: dict[str, Any]
+    groups: list[SettingGroup]
+    names: RuleNames
 
 
 @dataclass(frozen=True)
@@ -730,6 +861,19 @@ class OverviewBody:
 
 
 @dataclass(frozen=True)
+class PreviewBody:
+    """The lists before and after, and what else the rules would do."""
+
+    bundle: str
+    version: int
+    changed: int
+    entered: int
+    left: int
+    users: list[PreviewUser]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
 class RankAnswer:
     """The candidates in the order to show them, at most k, and those that may not be shown."""
 
@@ -745,3 +889,20 @@ class RankAnswer:
     notes: list[str] | None = None
     policies: list[PolicyStep] | None = None
     stages: list[StageReport] | None = None
+
+
+@dataclass(frozen=True)
+class RulesBody:
+    """The rules in force, and what follows from them."""
+
+    version: int
+    author: str | None
+    at: float | None
+    note: str | None
+    restored: int | None
+    newest: int
+    refused: str | None
+    is_known: bool
+    rules: Rules
+    settings: Rules
+    effective: EffectivePolicies

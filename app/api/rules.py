@@ -1,0 +1,383 @@
+"""``/rules``: what admins change of the policies of scenes while the service runs."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+from pydantic_core import to_jsonable_python
+
+from app.api.access_control import Caller
+from app.api.endpoint import (
+    await_store,
+    describe_parameters,
+    json_response,
+    read_query_string,
+    service_of,
+)
+from app.api.errors import RefusalError
+from app.api.filter_notes import blocked_notes
+from app.api.schemas import error_bodies
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.unknown_names import unknown_tag_notes
+from app.contracts import Blocked
+from app.rerank.policies import POLICIES, policy_names
+from app.rerank.rules import Rules, SceneOverrides, ScenePolicies
+from app.rerank.slate_builder import COMPLETION
+from app.rules.rule_store import (
+    MAX_VERSIONS,
+    NO_VERSION,
+    RulesConflictError,
+    RuleVersion,
+    UnreadableRulesError,
+)
+from app.service.service import Service
+
+router = APIRouter(tags=["rules"])
+MAX_AUTHOR = 64  # characters
+MAX_NOTE = 500  # characters
+MAX_NAMES = 500  # of the catalogue, of each kind, that a form can suggest
+NOT_STORED = "the rules were not saved"
+EXAMPLE: JsonDict = {
+    "version": 0,
+    "author": "anna",
+    "note": "fewer sequels in the feed",
+    "rules": {"policy": {"category_cap": 4}, "scenes": {"feed": {"diversity": 0.2}}},
+}
+CONFLICT = "Others have saved a version meanwhile: read it, and change that one."
+CHANGED = error_bodies({409: CONFLICT, 422: "Not valid.", 503: "The store did not take it."})
+RESTORED = error_bodies(
+    {
+        404: "The store does not have this version, or no longer.",
+        409: CONFLICT,
+        422: "Not valid, or the version cannot be read by this release.",
+        503: "The store did not take it.",
+    }
+)
+
+
+FILTERS = ("blocked_items", "blocked_providers", "blocked_categories", "forbidden_flags")
+CAPS = COMPLETION.settings
+GROUPS: list[dict[str, Any]] = [
+    {
+        "name": "filters",
+        "summary": "never shows these items, whatever else acts",
+        "settings": FILTERS,
+    },
+    *({"name": each.name, "summary": each.summary, "settings": each.settings} for each in POLICIES),
+    {"name": "caps", "summary": "limits how many items of one kind a list has", "settings": CAPS},
+    {
+        "name": "order",
+        "summary": "says which policies act, in which order, and sets those of other packages",
+        "settings": ("order", "extensions"),
+    },
+]
+
+
+class VersionBody(BaseModel):
+    """Who saved a version, when and why."""
+
+    version: int = Field(description="0: nothing was ever saved.")
+    author: str | None
+    at: float | None = Field(description="Unix seconds.")
+    note: str | None
+    restored: int | None = Field(description="The version whose rules it has again.")
+
+
+class EffectivePolicies(BaseModel):
+    """The policies as they act: complete, for all scenes and for each scene that has its own."""
+
+    policy: SceneOverrides
+    scenes: dict[str, SceneOverrides]
+
+
+class RulesBody(VersionBody):
+    """The rules in force, and what follows from them."""
+
+    newest: int = Field(
+        description="The newest version, which a change has to name; it differs from `version` "
+        "where this release cannot read it."
+    )
+    refused: str | None = Field(description="Why the newest version is not in force.")
+    is_known: bool = Field(
+        description="False: Redis has not answered since the start, and the settings alone hold."
+    )
+    rules: Rules
+    settings: Rules = Field(description="What the settings set; scenes: only what is their own.")
+    effective: EffectivePolicies
+
+
+class SavedRules(VersionBody):
+    """The version that was saved; every worker has it."""
+
+    notes: list[str] = Field(description="Names in the rules that no item has.")
+
+
+class StoredRules(VersionBody):
+    """A version with its rules, as another release may have written them."""
+
+    rules: dict[str, Any] | None = Field(description="Null: the entry is damaged.")
+
+
+class RulesHistory(BaseModel):
+    """The newest versions, newest first."""
+
+    versions: list[StoredRules]
+
+
+class ChangeIn(BaseModel):
+    """Which version is changed, by whom and why."""
+
+    model_config = ConfigDict(extra="forbid")
+    version: int = Field(ge=0, description="The newest version, which this change began with.")
+    author: str = Field(
+        "", max_length=MAX_AUTHOR, description="With API keys, the name of the key counts instead."
+    )
+    note: str = Field("", max_length=MAX_NOTE, description="What the change is for.")
+
+
+class RulesIn(ChangeIn):
+    """All rules: what they do not set is as in the settings again."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+    rules: Rules = Field(description="What differs from the settings.")
+
+
+class RestoreIn(ChangeIn):
+    """A version is restored as a new one."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"version": 1, "author": "anna", "note": "undo"}]},
+    )
+
+
+class RulesHistoryQuery(BaseModel):
+    """The query string of ``GET /rules/history``."""
+
+    model_config = ConfigDict(extra="forbid")
+    limit: int = Field(20, ge=1, le=MAX_VERSIONS, description="How many versions.")
+
+
+class SettingGroup(BaseModel):
+    """The settings that one policy reads."""
+
+    name: str
+    summary: str
+    settings: list[str]
+
+
+class RuleNames(BaseModel):
+    """Names that rules can use; at most 500 of each kind of the catalogue."""
+
+    categories: list[str]
+    flags: list[str]
+    providers: list[str]
+    event_types: list[str]
+    policies: list[str]
+
+
+class RulesSchema(BaseModel):
+    """What rules can set: a JSON schema, with descriptions in Markdown."""
+
+    properties: dict[str, Any] = Field(description="The JSON schema of each setting, by name.")
+    groups: list[SettingGroup]
+    names: RuleNames
+
+
+@router.get("/rules", summary="The rules in force", response_model=RulesBody)
+async def get_rules(http: Request) -> Response:
+    """Return the rules, the settings below them, and the policies that follow, by scene."""
+    rules = service_of(http).rules
+    body: dict[str, Any] = _render(rules.version) | {
+        "newest": rules.newest.number,
+        "refused": rules.refusal or None,
+        "is_known": rules.is_known,
+        "rules": rules.version.read_rules().to_json(),
+        "settings": _own_settings(rules.base),
+        "effective": {
+            "policy": to_jsonable_python(rules.policies.default),
+            "scenes": to_jsonable_python(dict(rules.policies.scenes)),
+        },
+    }
+    return json_response(body)
+
+
+@router.put("/rules", summary="Save rules", response_model=SavedRules, responses=CHANGED)
+async def put_rules(http: Request, change: RulesIn) -> Response:
+    """Replace all rules, as a new version. The next list of every worker obeys it.
+
+    `version` is the newest one, as `GET /rules` names it. If others have saved one meanwhile, the
+    answer is 409 and nothing changes.
+    """
+    return json_response(await _save(http, change, change.rules))
+
+
+@router.get(
+    "/rules/history",
+    summary="The versions of the rules",
+    response_model=RulesHistory,
+    responses=error_bodies({422: "Not valid.", 503: "The store did not answer."}),
+    openapi_extra=describe_parameters(RulesHistoryQuery),
+)
+async def get_rules_history(http: Request) -> Response:
+    """Return the newest versions, with their rules; Redis keeps 100."""
+    options = read_query_string(http, RulesHistoryQuery)
+    versions = await await_store(service_of(http).rules.history(options.limit))
+    return json_response(
+        {"versions": [_render(version) | {"rules": version.content} for version in versions]}
+    )
+
+
+@router.post(
+    "/rules/versions/{number}/restore",
+    summary="Restore a version of the rules",
+    response_model=SavedRules,
+    responses=RESTORED,
+)
+async def restore_rules(
+    http: Request,
+    number: Annotated[
+        int,
+        Path(
+            ge=0,
+            le=1_000_000_000,
+            description="As `/rules/history` has it; 0: the settings alone.",
+            json_schema_extra={"example": 0},
+        ),
+    ],
+    change: RestoreIn,
+) -> Response:
+    """Save the rules of an earlier version as a new one: this is how a change is undone."""
+    store = service_of(http).rules
+    version = await await_store(store.find(number)) if number else NO_VERSION
+    if version is None:
+        raise RefusalError(404, f"there is no version {number} of the rules any more", "number")
+    try:
+        rules = version.read_rules()
+    except UnreadableRulesError as error:
+        message = f"this release cannot read version {number}: {error}"
+        raise RefusalError(422, message, "number") from None
+    return json_response(await _save(http, change, rules, number))
+
+
+@router.get("/rules/schema", summary="What rules can set", response_model=RulesSchema)
+async def get_rules_schema(http: Request) -> Response:
+    """Return the JSON schema of the settings, by policy, and the names that they can use."""
+    service = service_of(http)
+    deployment = service.deployment
+    names: dict[str, list[str]] = {
+        "categories": [],
+        "flags": [],
+        "providers": [],
+    }
+    types: Iterable[str] = ()
+    if deployment:
+        catalogue = deployment.live_items.catalogue
+        types = deployment.bundle.manifest.type_weights
+        names = {
+            "categories": catalogue.category_lists.every_name(),
+            "flags": catalogue.flags.every_name(),
+            "providers": sorted(filter(None, catalogue.provider_names.tolist())),
+        }
+    body = {
+        "properties": SceneOverrides.model_json_schema()["properties"],
+        "groups": GROUPS,
+        "names": {
+            **{kind: each[:MAX_NAMES] for kind, each in names.items()},
+            "event_types": sorted(types),
+            "policies": policy_names(),
+        },
+    }
+    return json_response(body)
+
+
+def author_of(http: Request, written: str) -> str:
+    """Return who sends a request: the name of the key, or without keys what was written."""
+    key = http.scope.get("caller", Caller()).key
+    return key.name if key else written
+
+
+async def _save(
+    http: Request, change: ChangeIn, rules: Rules, restored: int | None = None
+) -> dict[str, Any]:
+    """Save a version. Refuse it unless the store takes it and every worker confirms it."""
+    service = service_of(http)
+    author = author_of(http, change.author)
+    try:
+        saving = service.rules.save(rules, change.version, author, change.note, restored)
+        version = await await_store(saving, NOT_STORED)
+    except RulesConflictError as conflict:
+        raise RefusalError(409, _describe_conflict(conflict.newest), "version") from None
+    await _require_confirmed(service, version)
+    deployment = service.deployment
+    notes = rule_notes(deployment.live_items.catalogue, rules) if deployment else []
+    return _render(version) | {"notes": notes}
+
+
+async def _require_confirmed(service: Service, version: RuleVersion) -> None:
+    within = service.confirm_timeout
+    stored = f"version {version.number} is stored, but not all workers have confirmed it"
+    late = await await_store(service.rules.workers.unconfirmed(version.stream_id, within), stored)
+    if late:
+        raise RefusalError(
+            503,
+            f"version {version.number} is stored, but {len(late)} of the workers ({late[0]}) did "
+            f"not confirm it within {within:g} s and may still answer as before: look at the "
+            "warnings of their /readyz",
+            retry_after=1,
+        )
+
+
+def _describe_conflict(newest: RuleVersion) -> str:
+    if not newest.number:
+        return "there is no such version of the rules: the newest is 0"
+    note = f" ({newest.note})" if newest.note else ""
+    return (
+        f"version {newest.number} was saved meanwhile by {newest.author or 'nobody named'}{note}: "
+        "read it with GET /rules, and change that one"
+    )
+
+
+def _render(version: RuleVersion) -> dict[str, Any]:
+    if not version.number:
+        return dict.fromkeys(VersionBody.model_fields, None) | {"version": 0}
+    return {
+        "version": version.number,
+        "author": version.author,
+        "at": version.at,
+        "note": version.note,
+        "restored": version.restored,
+    }
+
+
+def _own_settings(base: ScenePolicies) -> dict[str, Any]:
+    scenes: dict[str, dict[str, Any]] = {
+        name: {each: getattr(scene, each) for each in sorted(base.own.get(name, ()))}
+        for name, scene in base.scenes.items()
+    }
+    settings: dict[str, Any] = to_jsonable_python({"policy": base.default, "scenes": scenes})
+    return settings
+
+
+def rule_notes(catalogue: Catalogue, rules: Rules) -> list[str]:
+    """Return a sentence for each name in the rules that no item has.
+
+    Such rules are not refused: they hold for items that come later.
+    """
+    parts = [part.model_dump(exclude_unset=True) for part in (rules.policy, *rules.scenes.values())]
+
+    def names(*settings: str) -> tuple[str, ...]:
+        every = (name for part in parts for setting in settings for name in part.get(setting, ()))
+        return tuple(dict.fromkeys(every))
+
+    groups = names("provider_places")
+    providers = [name for group in groups for name in group.split("|")]
+    blocked = Blocked(
+        names("blocked_items", "pinned", "sponsored"),
+        (*names("blocked_providers"), *providers),
+        names("blocked_categories"),
+    )
+    flags = unknown_tag_notes(catalogue.flags, names("forbidden_flags"), "flag")
+    return [*blocked_notes(catalogue, blocked), *flags]
