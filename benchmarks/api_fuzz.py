@@ -3,7 +3,7 @@
 ``python -m benchmarks.api_fuzz --cases 10000 --out out`` starts a service over a folder of bundles,
 and takes some minutes. Schemathesis derives the requests from the OpenAPI description, half of
 them valid and half broken. It prints each kind of failure once, with a request that repeats it, and
-exits with 1 if there is any.
+exits with 1 if there is any. The service has Gorse's API too.
 """
 
 import sys
@@ -129,7 +129,7 @@ def main(
     out: Annotated[Path, typer.Option(help="Folder of bundles; it is not changed.")] = Path("out"),
 ) -> None:
     """Fuzz a service of its own over the current bundle."""
-    with run_service(out) as service:
+    with run_service(out, settings={"RECFUNNEL_GORSE_API": "true"}) as service:
         report = fuzz(service.url, cases, seed)
     counts = ", ".join(f"{n} x {status}" for status, n in sorted(report.statuses.items()))
     print(f"{report.cases} requests: {counts}; {len(report.failures)} kinds of failures")  # noqa: T201

@@ -9,9 +9,10 @@ import orjson
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.gorse_api.schemas import FIRST_ERROR
+
 START = "/api/"
 STATUSES = {422: 400}  # Gorse knows one status for what is not valid
-FIRST_ERROR = 400
 NOT_ACCEPTABLE = PlainTextResponse("the answers are application/json: accept it", 406)
 REPLACED = {b"content-type", b"content-length"}
 

@@ -28,6 +28,8 @@ from app.gorse_api.queries import (
     read_page_size,
 )
 from app.gorse_api.schemas import (
+    FULL,
+    UNKNOWN,
     FeedbackPage,
     GorseFeedback,
     RowsAffected,
@@ -56,6 +58,7 @@ router = APIRouter(prefix="/api", tags=["gorse"])
     "/feedback",
     summary="Insert feedback",
     response_model=RowsAffected,
+    responses=FULL,
     openapi_extra=describe_body(GorseFeedback, is_list=True),
 )
 async def gorse_insert_feedback(http: Request) -> Response:
@@ -70,6 +73,7 @@ async def gorse_insert_feedback(http: Request) -> Response:
     "/feedback",
     summary="Replace feedback",
     response_model=RowsAffected,
+    responses=FULL,
     openapi_extra=describe_body(GorseFeedback, is_list=True),
 )
 async def gorse_replace_feedback(http: Request) -> Response:
@@ -139,6 +143,7 @@ async def gorse_feedback_of_pair(http: Request, user_id: UserPathId, item_id: Pa
     "/feedback/{feedback_type}/{user_id}/{item_id}",
     summary="A row of feedback",
     response_model=StoredFeedback,
+    responses=UNKNOWN,
 )
 async def gorse_feedback_row(
     http: Request, feedback_type: PathId, user_id: UserPathId, item_id: PathId

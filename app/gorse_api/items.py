@@ -34,7 +34,15 @@ from app.gorse_api.item_records import (
     seconds_of_record,
 )
 from app.gorse_api.queries import affected, encode_cursor, read_cursor, read_page_size
-from app.gorse_api.schemas import GorseItem, ItemsPage, RowsAffected, describe_body, page_query
+from app.gorse_api.schemas import (
+    FULL,
+    UNKNOWN,
+    GorseItem,
+    ItemsPage,
+    RowsAffected,
+    describe_body,
+    page_query,
+)
 from app.live_catalogue.live_items import ItemRecord
 from app.service.deployment import Deployment
 from app.service.service import Service
@@ -71,6 +79,7 @@ async def gorse_items(http: Request) -> Response:
     "/items",
     summary="Insert items",
     response_model=RowsAffected,
+    responses=FULL,
     openapi_extra=describe_body(GorseItem, is_list=True),
 )
 async def gorse_insert_items(http: Request) -> Response:
@@ -84,6 +93,7 @@ async def gorse_insert_items(http: Request) -> Response:
     "/item",
     summary="Insert an item",
     response_model=RowsAffected,
+    responses=FULL,
     openapi_extra=describe_body(GorseItem),
 )
 async def gorse_insert_item(http: Request) -> Response:
@@ -93,7 +103,7 @@ async def gorse_insert_item(http: Request) -> Response:
     return affected(1)
 
 
-@router.get("/item/{item_id}", summary="An item", response_model=GorseItem)
+@router.get("/item/{item_id}", summary="An item", response_model=GorseItem, responses=UNKNOWN)
 async def gorse_item(http: Request, item_id: PathId) -> Response:
     """Return an item."""
     service, deployment = items_access(http)
@@ -105,6 +115,7 @@ async def gorse_item(http: Request, item_id: PathId) -> Response:
     "/item/{item_id}",
     summary="Change an item",
     response_model=RowsAffected,
+    responses=UNKNOWN | FULL,
     openapi_extra=describe_body(GorseItem),
 )
 async def gorse_update_item(http: Request, item_id: PathId) -> Response:
@@ -135,7 +146,10 @@ async def gorse_delete_item(http: Request, item_id: PathId) -> Response:
 
 
 @router.put(
-    "/item/{item_id}/category/{category}", summary="Add a category", response_model=RowsAffected
+    "/item/{item_id}/category/{category}",
+    summary="Add a category",
+    response_model=RowsAffected,
+    responses=UNKNOWN,
 )
 async def gorse_add_category(http: Request, item_id: PathId, category: PathId) -> Response:
     """Add a category to an item. An item that does not exist is refused."""
@@ -144,7 +158,10 @@ async def gorse_add_category(http: Request, item_id: PathId, category: PathId) -
 
 
 @router.delete(
-    "/item/{item_id}/category/{category}", summary="Remove a category", response_model=RowsAffected
+    "/item/{item_id}/category/{category}",
+    summary="Remove a category",
+    response_model=RowsAffected,
+    responses=UNKNOWN,
 )
 async def gorse_delete_category(http: Request, item_id: PathId, category: PathId) -> Response:
     """Remove a category from an item. An item that does not exist is refused."""

@@ -28,6 +28,16 @@ CURSOR = {
     "schema": {"type": "string"},
     "description": "Of the page before.",
 }
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "There is no such row."}}
+FULL: dict[int | str, dict[str, Any]] = {507: {"description": "No spare row left for a new item."}}
+# Of every operation, beside those of all operations of the service.
+ERRORS = {
+    "400": "Not valid; the text says what to do.",
+    "406": "The client does not accept JSON.",
+    "503": "No bundle, no store, or too many requests; see `Retry-After`.",
+}
+FIRST_ERROR = 400
+BEFORE_ROUTING = frozenset({"408", "431"})  # of requests whose path is not known
 
 
 class RowsAffected(BaseModel):
@@ -125,6 +135,16 @@ def page_query(*more: dict[str, Any]) -> dict[str, Any]:
 def list_query(*more: dict[str, Any]) -> dict[str, Any]:
     """Return the description of the query string of a list."""
     return {"parameters": [N, OFFSET, *more]}
+
+
+def describe_errors(operation: dict[str, Any]) -> None:
+    """Describe that the errors of an operation are plain text, and that none has status 422."""
+    responses = operation["responses"]
+    responses.pop("422", None)
+    responses |= {status: {"description": text} for status, text in ERRORS.items()}
+    for status, response in responses.items():
+        if int(status) >= FIRST_ERROR and status not in BEFORE_ROUTING:
+            response["content"] = {"text/plain": {"schema": {"type": "string"}}}
 
 
 def _list_of(schema: dict[str, Any]) -> dict[str, Any]:

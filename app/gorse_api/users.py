@@ -18,7 +18,14 @@ from app.api.user_search import is_erased
 from app.api.users import to_text
 from app.gorse_api.bodies import SLICE, naming_row, read_id, read_object, read_rows, read_text
 from app.gorse_api.queries import affected, encode_cursor, read_cursor, read_page_size
-from app.gorse_api.schemas import GorseUser, RowsAffected, UsersPage, describe_body, page_query
+from app.gorse_api.schemas import (
+    UNKNOWN,
+    GorseUser,
+    RowsAffected,
+    UsersPage,
+    describe_body,
+    page_query,
+)
 from app.service.deployment import Deployment
 from app.service.service import Service
 from app.state.gorse_records import (
@@ -75,7 +82,7 @@ async def gorse_insert_user(http: Request) -> Response:
     return affected(1)
 
 
-@router.get("/user/{user_id}", summary="A user", response_model=GorseUser)
+@router.get("/user/{user_id}", summary="A user", response_model=GorseUser, responses=UNKNOWN)
 async def gorse_user(http: Request, user_id: UserPathId) -> Response:
     """Return a user."""
     service = service_of(http)
@@ -86,6 +93,7 @@ async def gorse_user(http: Request, user_id: UserPathId) -> Response:
     "/user/{user_id}",
     summary="Change a user",
     response_model=RowsAffected,
+    responses=UNKNOWN,
     openapi_extra=describe_body(GorseUser),
 )
 async def gorse_update_user(http: Request, user_id: UserPathId) -> Response:
