@@ -120,6 +120,7 @@ quality: .venv/.all .venv-peers/matrix/.made .venv-peers/rectools/.made | $(DATA
 docs: .venv/.all ## write the generated pages, and build the documentation into site/
 	@$(BIN)/python -m tests.docs.reference
 	@$(BIN)/python -m tests.docs.client_schemas
+	@$(BIN)/python -m deploy.grafana.build_dashboard
 	@$(BIN)/mkdocs build --strict --quiet && echo "The first page is site/index.html"
 
 CONSOLE_BUILD = cd console && npm ci --silent --ignore-scripts --no-audit --no-fund --no-progress && npm run --silent build -- --logLevel warn

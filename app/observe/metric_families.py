@@ -27,6 +27,12 @@ FAMILIES = (
         "Time from arrival to the answer, queueing included, of all answers.",
         ("route", "status"),
     ),
+    Family(
+        "gauge",
+        "budget_seconds",
+        "The setting `budget_ms`: how long a list may take from its arrival.",
+        merge="livemax",
+    ),
     Family("gauge", "requests_in_flight", "Requests being answered now.", merge="livesum"),
     Family(
         "counter",

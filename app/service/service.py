@@ -256,6 +256,7 @@ class Service:
         trainings = TrainingMetrics(self.trainings, self.metrics)
         process = ProcessMetrics(self.metrics)
         report_build(self.metrics)
+        self.metrics.set("budget_seconds", self.settings.budget_ms / 1000)
         while True:
             self._reload.clear()
             try:

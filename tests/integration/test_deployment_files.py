@@ -1,6 +1,5 @@
 """The deployment's files agree with the code and with one another."""
 
-import json
 import os
 import re
 import shutil
@@ -16,25 +15,15 @@ import yaml  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from app.observe.metric_families import FAMILIES
 from app.settings import Settings
 from deploy import pin_images
+from deploy.grafana.build_dashboard import FILE as DASHBOARD
+from deploy.grafana.build_dashboard import PANELS
 from offline.cli.options import read_timetable
 from tests.conftest import ROOT
+from tests.prometheus import exported, find_program
 
-DASHBOARD = ROOT / "deploy/grafana/dashboards/recfunnel.json"
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
-SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
-
-
-def exported() -> set[str]:
-    """Return the name of every series that the service can export."""
-    return {f"recfunnel_{one.name}{end}" for one in FAMILIES for end in SUFFIXES[one.kind]}
-
-
-def panels() -> list[dict[str, Any]]:
-    content: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
-    return content
 
 
 def compose() -> dict[str, Any]:
@@ -51,7 +40,7 @@ def pins() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("file", [DASHBOARD, ROOT / "deploy/prometheus/alerts.yml"])
+@pytest.mark.parametrize("file", [DASHBOARD, PANELS, ALERTS], ids=lambda file: file.name)
 def test_every_metric_in_use_is_one_that_the_service_exports(file: Path) -> None:
     used = set(re.findall(r"\brecfunnel_\w+", file.read_text()))
     assert used
@@ -95,13 +84,13 @@ def test_every_alert_is_tested_to_fire_and_to_be_silent() -> None:
 
 
 def run_promtool(*arguments: str) -> None:
-    """Run Prometheus' checker beside the alerts; skip, or fail if it is required and absent."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        missing = "promtool is not on the PATH: it is in the package prometheus of Debian"
-        (pytest.fail if "REQUIRE_PROMTOOL" in os.environ else pytest.skip)(missing)
+    """Run Prometheus' checker beside the alerts."""
     ended = subprocess.run(
-        [str(promtool), *arguments], cwd=ALERTS.parent, capture_output=True, text=True, check=False
+        [find_program("promtool"), *arguments],
+        cwd=ALERTS.parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
@@ -109,65 +98,6 @@ def run_promtool(*arguments: str) -> None:
 def test_the_alerts_fire_when_they_should() -> None:
     run_promtool("check", "rules", "alerts.yml")
     run_promtool("test", "rules", "alerts_test.yml")
-
-
-def test_prometheus_can_read_every_query_of_the_dashboard_and_of_the_pages(tmp_path: Path) -> None:
-    page = (ROOT / "docs/reference/metrics.md").read_text()
-    queries = [target["expr"] for panel in panels() for target in panel["targets"]]
-    queries += [line for line in page.splitlines() if line.startswith("sum by (scene)")]
-    rules = [
-        {"record": f"query_{n}", "expr": query.replace("$__rate_interval", "5m")}
-        for n, query in enumerate(queries)
-    ]
-    assert len(rules) > 50
-    file = tmp_path / "queries.yml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    run_promtool("check", "rules", str(file))
-
-
-def test_the_dashboard_shows_every_metric() -> None:
-    shown = set(re.findall(r"\brecfunnel_\w+", DASHBOARD.read_text()))
-    families = {f"recfunnel_{family.name}" for family in FAMILIES}
-    assert {name for name in families if not any(s.startswith(name) for s in shown)} == set()
-
-
-def test_series_are_grouped_by_labels_that_the_metric_has() -> None:
-    labels = {f"recfunnel_{family.name}": {*family.labels, "le"} for family in FAMILIES}
-    expressions = [target["expr"] for panel in panels() for target in panel["targets"]]
-    pattern = r"by \(([^)]+)\) \((?:rate\()?(recfunnel_\w+?)(?:_bucket|_count|_total|\b)[{\[)]"
-    groupings = [pair for text in expressions for pair in re.findall(pattern, text)]
-    assert len(groupings) > 10
-    for names, metric in groupings:
-        assert set(names.split(", ")) <= labels[metric], metric
-
-
-def test_the_latency_panels_draw_the_budget() -> None:
-    drawn = [
-        step["value"]
-        for panel in panels()
-        if panel["title"].startswith(("Latency", "p99"))
-        for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"][1:]
-    ]
-    assert drawn == [0.1] * 3
-
-
-def test_panels_lie_beside_one_another_on_the_provisioned_source() -> None:
-    source = yaml.safe_load(
-        (ROOT / "deploy/grafana/provisioning/datasources/prometheus.yml").read_text()
-    )["datasources"][0]
-    taken: set[tuple[int, int]] = set()
-    for panel in panels():
-        assert panel["datasource"] == {"type": "prometheus", "uid": source["uid"]}
-        place = panel["gridPos"]
-        cells = {
-            (x, y)
-            for x in range(place["x"], place["x"] + place["w"])
-            for y in range(place["y"], place["y"] + place["h"])
-        }
-        assert not cells & taken
-        assert max(x for x, _ in cells) < 24
-        taken |= cells
-    assert len({panel["id"] for panel in panels()}) == len(panels())
 
 
 def test_prometheus_scrapes_the_service_by_its_name_in_the_composition() -> None:
