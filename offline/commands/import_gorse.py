@@ -7,9 +7,10 @@ nothing.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from app.feedback_types import FeedbackTypes
 from app.state.private_files import create_private_file
 from offline.commands.import_events import IncompleteImportError
 from offline.data.errors import DataError
+from offline.gorse_import.patience import Patience
 from offline.gorse_import.progress import ImportProgress
 from offline.gorse_import.sender import GorseTarget, RefusedRow
 from offline.gorse_import.source import (
@@ -92,8 +94,10 @@ def import_gorse(options: GorseImportOptions, types: FeedbackTypes, console: Con
     """
     facts = GorseFacts()
     with ExitStack() as stack:
-        target = GorseTarget(stack.enter_context(_client(options.target, options.target_key)))
-        source = _source(options, stack)
+        client = stack.enter_context(_client(options.target, options.target_key))
+        report = partial(console.print, soft_wrap=True, markup=False)
+        target = GorseTarget(client, Patience(str(client.base_url), report))
+        source = _source(options, stack, report)
         names = without_password(options.source), without_password(options.target)
         progress = ImportProgress.load(options.progress_file, *names, source.fingerprint())
         _print_beginning(progress, options.progress_file, console)
@@ -232,9 +236,12 @@ def _print_result(
     show("Next: recfunnel archive --once, then recfunnel train --from-archive.")
 
 
-def _source(options: GorseImportOptions, stack: ExitStack) -> GorseSource:
+def _source(
+    options: GorseImportOptions, stack: ExitStack, report: Callable[[str], None]
+) -> GorseSource:
     if _is_address(options.source):
-        return GorseServer(stack.enter_context(_client(options.source, options.key)))
+        client = stack.enter_context(_client(options.source, options.key))
+        return GorseServer(client, Patience(f"Gorse at {client.base_url}", report))
     path = Path(options.source)
     if path.resolve() in {_part_path(options, kind).resolve() for kind in KINDS}:
         raise DataError(f"{path} is where this import writes refused rows: rename it first")

@@ -1,7 +1,6 @@
 """Send rows to the service's Gorse API; find the rows that it refuses."""
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +9,7 @@ import httpx
 import orjson
 
 from offline.data.errors import DataError
+from offline.gorse_import.patience import Patience
 from offline.gorse_import.source import GorseRow, RowKind
 
 ROUTES: Mapping[RowKind, tuple[str, str]] = {  # method, path
@@ -22,8 +22,6 @@ NAMES: Mapping[RowKind, Sequence[str]] = {
     "items": ("ItemId",),
     "feedback": ("FeedbackType", "UserId", "ItemId"),
 }
-RETRY_SECONDS = 60.0  # for which a busy or unreachable service is tried again
-PAUSE = 0.5  # seconds between two attempts
 REFUSED = {400, 413, 422}  # of rows; the others are about all of them
 FULL, SERVER_ERROR, TOO_MANY = 507, 500, 429
 
@@ -42,8 +40,7 @@ class GorseTarget:
     """The service to which rows are sent."""
 
     client: httpx.Client  # with the address and the key
-    retry_seconds: float = RETRY_SECONDS
-    sleep: Callable[[float], None] = time.sleep
+    patience: Patience
 
     def send(self, kind: RowKind, rows: Sequence[GorseRow]) -> list[RefusedRow]:
         """Store rows; return those that were refused.
@@ -84,24 +81,12 @@ class GorseTarget:
 
     def _request(self, method: str, path: str, rows: Sequence[GorseRow]) -> httpx.Response:
         """Send a body, again and again while the service is busy or unreachable."""
-        deadline, body = time.monotonic() + self.retry_seconds, orjson.dumps(list(rows))
-        while True:
-            pause = PAUSE
-            try:
-                response = self.client.request(
-                    method, path, content=body, headers={"Content-Type": "application/json"}
-                )
-            except httpx.TransportError as error:
-                reason = f"{self.client.base_url} cannot be reached ({error})"
-            else:
-                status = response.status_code
-                if status != TOO_MANY and (status < SERVER_ERROR or status == FULL):
-                    return response
-                pause = seconds_to_wait(response)
-                reason = f"{self.client.base_url} answers {response.status_code}: {response.text}"
-            if time.monotonic() > deadline:
-                raise DataError(f"{reason}; run the same command again to continue")
-            self.sleep(pause)
+        body, headers = orjson.dumps(list(rows)), {"Content-Type": "application/json"}
+        return self.patience.send(
+            lambda: self.client.request(method, path, content=body, headers=headers),
+            lambda status: status == TOO_MANY or (status >= SERVER_ERROR and status != FULL),
+            reconnects=True,
+        )
 
     def attribute_names(self) -> set[str] | None:
         """Return the attributes of items that the bundle in service has; none if it has no item.
@@ -117,9 +102,3 @@ class GorseTarget:
             return set(item.json()["attributes"]) if item.is_success else set()
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return None
-
-
-def seconds_to_wait(response: httpx.Response) -> float:
-    """Return for how long a service wants to be left alone, ``RETRY_SECONDS`` at most."""
-    text = response.headers.get("Retry-After", "")
-    return min(float(text), RETRY_SECONDS) if text.isdecimal() else PAUSE

@@ -10,6 +10,7 @@ import httpx
 import orjson
 
 from offline.data.errors import DataError
+from offline.gorse_import.patience import Patience
 
 GorseRow: TypeAlias = dict[str, Any]
 RowKind: TypeAlias = Literal["users", "items", "feedback"]
@@ -26,6 +27,7 @@ KIND_FIELDS: tuple[tuple[RowKind, frozenset[str]], ...] = (
     ("items", frozenset({"ItemId"})),
 )
 PAGE = 500  # rows
+BUSY = frozenset({429, 503})  # too many requests, and not now: of Gorse, or of a proxy before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class GorseServer:
     """A running Gorse."""
 
     client: httpx.Client  # with the address and the key
+    patience: Patience
 
     def fingerprint(self) -> str:
         """Return the same text always: a cursor is a row of the server, not a position."""
@@ -71,7 +74,8 @@ class GorseServer:
         """Yield pages; a place is a cursor.
 
         Raises:
-            DataError: The server does not answer, or not as Gorse does.
+            DataError: The server does not answer, is busy for too long, or answers not as Gorse
+                does.
         """
         path, field = PAGES[kind]
         while True:
@@ -87,13 +91,9 @@ class GorseServer:
             place = cursor
 
     def _read(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        try:
-            response = self.client.get(path, params=dict(query))
-        except httpx.TransportError as error:
-            raise DataError(
-                f"Gorse at {self.client.base_url} cannot be reached ({error}); run the same "
-                "command again to continue"
-            ) from None
+        response = self.patience.send(
+            lambda: self.client.get(path, params=dict(query)), BUSY.__contains__, reconnects=False
+        )
         if not response.is_success:
             hint = ": name its key with --key" if response.status_code in {401, 403} else ""
             raise DataError(

@@ -17,9 +17,10 @@ from offline.cli import app
 from offline.commands.import_events import IncompleteImportError
 from offline.commands.import_gorse import GorseImportOptions, import_gorse
 from offline.data.errors import DataError
+from offline.gorse_import.patience import Patience
 from offline.gorse_import.progress import ImportProgress
 from offline.gorse_import.sender import GorseTarget
-from offline.gorse_import.source import GorseFiles
+from offline.gorse_import.source import GorseFiles, GorseServer
 from tests.failure.test_redis import Server
 from tests.serving import hosted, http_client, leisurely, until
 
@@ -42,6 +43,7 @@ class Gorse(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), GorseHandler)
         self.rows = rows  # by path
         self.fails_at = None  # path and cursor
+        self.busy = []  # status and headers of the next answers
         self.asked = []
 
     @property
@@ -57,6 +59,14 @@ class GorseHandler(BaseHTTPRequestHandler):
         if self.server.fails_at == (path, cursor):
             self.server.fails_at = None
             self.connection.close()
+            return
+        if self.server.busy:
+            status, headers = self.server.busy.pop(0)
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": "4"}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"busy")
             return
         self.server.authorization = self.headers["Authorization"]
         field, rows = path.rpartition("/")[2].capitalize(), self.server.rows[path]
@@ -233,19 +243,46 @@ def test_files_that_have_changed_since_are_sent_from_their_beginning(target, nam
     assert target.client.get(f"/api/user/{names('c1')}").is_success
 
 
+def test_a_gorse_that_limits_the_rate_is_waited_for_and_that_is_printed(target, gorse, tmp_path):
+    past = "Wed, 21 Oct 2015 07:28:00 GMT"
+    gorse.busy = [(429, {"Retry-After": "1"}), (503, {"Retry-After": past}), (503, {}), (503, {})]
+    printed = bring(gorse.url, target, tmp_path)
+    assert f"Gorse at {gorse.url} answers 429: busy; waiting 1 s" in printed
+    assert printed.count("answers 503: busy; waiting 0.5 s") == 1
+    assert "5 users, 3 items and 4 rows of feedback are in the service; 0 were refused" in printed
+    assert gorse.asked.count(("/api/users", "")) == 5
+
+
+def test_a_gorse_that_is_busy_for_too_long_ends_the_import_which_goes_on_later(
+    target, gorse, tmp_path
+):
+    gorse.busy = [(429, {"Retry-After": "3600"})]
+    with pytest.raises(DataError, match="3600 s of pause: then run the same command again"):
+        bring(gorse.url, target, tmp_path)
+    assert "waiting" not in bring.printed
+    gorse.busy = [(503, {})] * 9
+    with httpx.Client(base_url=gorse.url, trust_env=False) as client:
+        source = GorseServer(client, Patience("Gorse", seconds=0.5))
+        with pytest.raises(DataError, match="answers 503: busy; run the same command again"):
+            list(source.batches("users", ""))
+    gorse.busy = []
+    assert "5 users, 3 items and 4 rows of feedback" in bring(gorse.url, target, tmp_path)
+
+
 def test_a_service_that_limits_the_rate_is_waited_for():
     answers = [httpx.Response(429, headers={"Retry-After": "7"}), httpx.Response(200)]
     waits = []
     with httpx.Client(
         base_url="http://shop", transport=httpx.MockTransport(lambda _: answers.pop(0))
     ) as client:
-        assert GorseTarget(client, sleep=waits.append).send("users", [{"UserId": "a"}]) == []
+        patience = Patience("shop", sleep=waits.append)
+        assert GorseTarget(client, patience).send("users", [{"UserId": "a"}]) == []
     assert waits == [7.0]
 
 
 def test_a_service_that_ends_after_the_last_row_is_no_traceback():
     with http_client("http://127.0.0.1:9") as nowhere:
-        assert GorseTarget(nowhere).attribute_names() is None
+        assert GorseTarget(nowhere, Patience("shop")).attribute_names() is None
 
 
 def test_a_password_in_an_address_is_neither_printed_nor_stored(target, gorse, tmp_path):
@@ -278,7 +315,7 @@ def test_what_is_wrong_with_the_import_is_a_sentence(target, gorse, api, tmp_pat
         http_client("http://127.0.0.1:9") as nowhere,
         pytest.raises(DataError, match="cannot be reached"),
     ):
-        GorseTarget(nowhere, retry_seconds=0.0).send("users", [{"UserId": "a"}])
+        GorseTarget(nowhere, Patience("shop", seconds=0.5)).send("users", [{"UserId": "a"}])
 
 
 def test_without_redis_there_are_lists_and_all_else_is_refused_in_plain_text(
