@@ -203,7 +203,7 @@ def add_steps(
         )
     hosts = allowed_hosts(settings, keys)
     app.add_middleware(AllowedHosts, allowed_hosts=hosts, metrics=metrics)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, picture_base=settings.picture_base)
 
 
 def add_routes(app: FastAPI) -> None:

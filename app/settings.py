@@ -8,6 +8,7 @@ wins. ``REDIS_URL`` keeps its usual name. ``docs/reference/settings.md`` is gene
 import json
 import logging
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -73,6 +74,22 @@ Milliseconds: TypeAlias = Annotated[float, Field(gt=0)]
 StageTimes: TypeAlias = Annotated[dict[str, Milliseconds], AfterValidator(_complete)]
 
 
+PICTURE_BASE = re.compile(
+    r"(https?://[\w.-]+(:\d+)?|https?://\[[\da-fA-F:]+\](:\d+)?)?(/[\w./~%-]*)?"
+)
+
+
+def _check_picture_base(text: str) -> str:
+    """Return an address of HTTP or HTTPS, or a path that begins with a slash."""
+    if not PICTURE_BASE.fullmatch(text) or not text or text.startswith("//"):
+        raise ValueError(
+            f"{text} is no address of pictures: write https://shop.com/media/, or a path such as "
+            "/media/"
+        )
+    return text
+
+
+PictureBase: TypeAlias = Annotated[str, AfterValidator(_check_picture_base)]
 FeedbackRules: TypeAlias = Annotated[tuple[str, ...], AfterValidator(check_rules)]
 
 
@@ -128,6 +145,12 @@ class Settings(BaseSettings):
         (),
         description="origins whose pages may call the service from a browser, such as "
         '`["https://shop.com"]`; empty: none',
+    )
+    picture_base: PictureBase | None = Field(
+        None,
+        description="what the console puts before relative addresses of pictures in the attributes "
+        "of items, such as `https://shop.com/media/`, or a path on the host of the console, as "
+        "`/media/`; empty: it shows no such picture",
     )
     workers: int = Field(
         1, ge=1, le=64, description="processes; they share the mapped index and one Redis"
@@ -481,6 +504,8 @@ class Settings(BaseSettings):
         os.environ["RECFUNNEL_PORT"] = str(self.port)
         os.environ["RECFUNNEL_WORKERS"] = str(self.workers)
         os.environ["RECFUNNEL_CORS_ORIGINS"] = json.dumps(self.cors_origins)
+        if self.picture_base:
+            os.environ["RECFUNNEL_PICTURE_BASE"] = self.picture_base
         if self.redis_url:
             os.environ["REDIS_URL"] = self.redis_url
 

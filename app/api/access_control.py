@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -34,7 +35,8 @@ PAGE_POLICY = (
 # The console has no inline script or style. Its forms are handled by its script alone.
 CONSOLE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src 'self' data: https:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    "img-src 'self' data: https:{pictures}; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'"
 )
 
 
@@ -54,7 +56,6 @@ def _page_headers(policy: str) -> Headers:
 
 
 PAGE_HEADERS = _page_headers(PAGE_POLICY)
-CONSOLE_HEADERS = _page_headers(CONSOLE_POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +134,24 @@ def log_status(name: str, method: str, path: str, send: Send) -> Send:
 class SecurityHeaders:
     """Adds the headers that keep answers out of caches, frames and guesses at their type."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, picture_base: str | None = None) -> None:
+        """Take the setting ``picture_base``: the console may show pictures from there, too."""
         self._app = app
+        origin = picture_origin(picture_base or "")
+        policy = CONSOLE_POLICY.format(pictures=f" {origin}" if origin else "")
+        self._console_headers = _page_headers(policy)
+
+    def _headers_of_page(self, path: str) -> Headers:
+        """Return the headers of a path that shows a page; none for any other path."""
+        if path.startswith(PAGE_PATHS):
+            return PAGE_HEADERS
+        return self._console_headers if is_console_path(path) else ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        page_headers = headers_of_page(scope["path"])
+        page_headers = self._headers_of_page(scope["path"])
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -157,11 +168,10 @@ class SecurityHeaders:
         await self._app(scope, receive, secured)
 
 
-def headers_of_page(path: str) -> Headers:
-    """Return the headers of a path that shows a page; none for any other path."""
-    if path.startswith(PAGE_PATHS):
-        return PAGE_HEADERS
-    return CONSOLE_HEADERS if is_console_path(path) else ()
+def picture_origin(address: str) -> str:
+    """Return the scheme, host and port of an address of HTTP or HTTPS; "" of a path."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 BOUNDS = {  # what every route may answer, see app.process.bounded_protocol

@@ -50,6 +50,9 @@ class OverviewBody(BaseModel):
     scenes: list[str]
     fields: list[str] = Field(description="Attributes of the items.")
     event_types: list[str]
+    picture_base: str | None = Field(
+        description="What is before a relative address of a picture; null: it is not known."
+    )
 
 
 @router.get("/overview", summary="What is in service", response_model=OverviewBody)
@@ -73,6 +76,7 @@ async def overview(http: Request) -> Response:
             "scenes": service.scene_names,
             "fields": field_names(deployment.live_items.catalogue) if deployment else [],
             "event_types": sorted(deployment.bundle.manifest.type_weights) if deployment else [],
+            "picture_base": settings.picture_base,
         }
     )
 

@@ -1,4 +1,4 @@
-// One item of a list as a card: picture, title, price, and why it is there.
+// The items of a list as cards: picture, title, price, and why each is there.
 import { number, text } from "./format.js";
 import { html } from "./html.js";
 import { Badge } from "./parts.js";
@@ -11,11 +11,22 @@ const PRICE = /^(price|cost)$/i;
 export const cardFields = (fields) =>
   fields.filter((name) => name === "category" || name === "year" || PICTURE.test(name) || PRICE.test(name)).join(",");
 
-/** A picture is shown if its address is one of HTTPS: the page allows no other. */
-function pictureOf(fields) {
-  const name = Object.keys(fields).find((each) => PICTURE.test(each));
+/** The address of an item's picture as it stands in its fields; null: it has none. */
+function addressOf(fields) {
+  const name = Object.keys(fields || {}).find((each) => PICTURE.test(each));
   const address = name && fields[name];
-  return typeof address === "string" && address.startsWith("https://") ? address : null;
+  return typeof address === "string" && address ? address : null;
+}
+
+const isRelative = (address) => !/^([a-z][a-z\d+.-]*:|\/\/)/i.test(address);
+
+/** What a card shows: an address of HTTPS, or `base` and a relative one. The page allows no other. */
+function pictureOf(fields, base) {
+  const address = addressOf(fields);
+  if (!address) return null;
+  if (isRelative(address)) return base ? base.replace(/\/+$/, "") + "/" + address.replace(/^\/+/, "") : null;
+  const whole = address.startsWith("//") ? `https:${address}` : address;
+  return whole.startsWith("https://") ? whole : null;
 }
 
 const hide = (event) => {
@@ -27,9 +38,9 @@ export function because(reason) {
   return titles.length ? `because of ${titles.join(" and ")}` : `from ${reason.channel}`;
 }
 
-export function ItemCard({ item, position, children }) {
+function ItemCard({ item, position, base }) {
   const fields = item.fields || {};
-  const picture = pictureOf(fields);
+  const picture = pictureOf(fields, base);
   const price = Object.keys(fields).find((name) => PRICE.test(name) && fields[name] !== null);
   const facts = [text(fields.category), text(fields.year)].filter((fact) => fact !== "–");
   return html`<li class="card item">
@@ -44,7 +55,17 @@ export function ItemCard({ item, position, children }) {
       ${facts.length > 0 && html`<p class="muted">${facts.join(" · ")}</p>`}
       ${item.reason && html`<p>${because(item.reason)}</p>`}
       <p class="muted small">${item.item_id} · score ${number(item.score)}${item.reason && ` · ${item.reason.channel}`}</p>
-      ${children}
     </div>
   </li>`;
+}
+
+/** The items of a list as cards. `overview` says what is before a relative address of a picture. */
+export function Cards({ items, overview }) {
+  const base = overview.picture_base;
+  const isMissing = !base && items.some((item) => addressOf(item.fields) && isRelative(addressOf(item.fields)));
+  return html`
+    <ol class="cards">${items.map((item, n) => html`<${ItemCard} item=${item} position=${n + 1} base=${base} />`)}</ol>
+    ${isMissing &&
+    html`<p class="muted small">Pictures have relative addresses. Set picture_base to what is before them, and restart the service.</p>`}
+  `;
 }

@@ -60,7 +60,8 @@ def serve_with_page(settings: Settings, options: ShopOptions) -> None:
     origins = (*settings.cors_origins, page, f"http://localhost:{port}")
     with page_server(settings.host, port, service, options.folder):
         threading.Thread(target=announce, daemon=True).start()
-        serve(settings.model_copy(update={"cors_origins": origins}))
+        shown = {"cors_origins": origins, "picture_base": settings.picture_base or f"{page}/"}
+        serve(settings.model_copy(update=shown))
 
 
 def page_port(settings: Settings, options: ShopOptions) -> int:

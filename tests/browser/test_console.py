@@ -31,6 +31,10 @@ ROUTES = {
     "bundles": "bundles",
     "data": "data",
 }
+ADDRESSES = (  # of pictures, up to the number of the item
+    *("https://x.example/", "http://x.example/", "javascript://x.example/", "//x.example/"),
+    *("images/", "/images/"),
+)
 NARROW = {"width": 400, "height": 800}
 RUN_AXE = """async () => (await axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21aa"]}))
     .violations.map((v) => [v.id, v.nodes.map((n) => `${n.target} ${n.failureSummary}`)])"""
@@ -47,7 +51,7 @@ def empty(tmp_path_factory, redis_url):
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory, redis_url):
     """A service whose items have prices, and pictures at addresses of several kinds."""
-    pictures = [f"{('https', 'http', 'javascript')[n % 3]}://x.example/{n}" for n in range(ITEMS)]
+    pictures = [f"{ADDRESSES[n % len(ADDRESSES)]}{n}" for n in range(ITEMS)]
     prices = NumberColumn(np.arange(ITEMS) + 0.5)
     columns = {"price": prices, "image": TextColumn.of(pictures)}
     models = small_models()
@@ -159,18 +163,35 @@ def test_an_item_is_found_changed_and_hidden(guarded, open_page):
     page.locator(".cards .item").first.wait_for()
 
 
+def sources_of(page):
+    """The addresses of the pictures in cards, without the number of the item."""
+    return {
+        one.get_attribute("src").rstrip("0123456789") for one in page.locator(".cards img").all()
+    }
+
+
 def test_cards_have_prices_and_pictures_of_safe_addresses_alone(shop, open_page):
-    page = open_page(shop, "try?user=nobody&k=9", key=None)
-    assert page.locator(".cards .item .price").count() == 9
-    addresses = {one.get_attribute("src") for one in page.locator(".cards img").all()}
-    assert addresses
-    assert all(address.startswith("https://x.example/") for address in addresses)
+    page = open_page(shop, "try?user=nobody&k=40", key=None)
+    assert page.locator(".cards .item .price").count() == 40
+    assert sources_of(page) == {"https://x.example/"}
+    assert "Set picture_base to what is before them" in text_of(page)
     item = page.locator(".cards .item a").first.get_attribute("href").partition("id=")[2]
     follow(page, f"items?id={item}")
     page.get_by_label("price").fill("7.25")
     page.get_by_role("button", name="Save").click()
     page.locator("dl.facts", has_text="7.25").wait_for()
     assert shop.client.get(f"/items/{item}").json()["attributes"]["price"] == 7.25
+
+
+@pytest.mark.parametrize("base", ["https://pics.example/media/", "http://127.0.0.1:9/a", "/media"])
+def test_relative_addresses_of_pictures_begin_at_the_base_that_is_set(
+    shop, redis_url, open_page, base
+):
+    settings = leisurely(out=shop.service.settings.out, redis_url=redis_url, picture_base=base)
+    with hosted(settings) as service:
+        page = open_page(service, "try?user=nobody&k=40", key=None)
+        assert sources_of(page) == {"https://x.example/", f"{base.rstrip('/')}/images/"}
+        assert "picture_base" not in text_of(page)
 
 
 def test_a_bundle_is_compared_and_put_into_service(guarded, open_page):

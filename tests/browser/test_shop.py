@@ -114,6 +114,16 @@ def test_the_command_prints_a_list_and_the_addresses(shop, made):
         assert page.get("/service.json").json() == {"url": shop.url}
 
 
+def test_the_console_shows_the_pictures_of_the_shop(shop, browser):
+    with browser.new_context(base_url=shop.url) as context:
+        page = context.new_page()
+        page.goto("/console/#/try?user=c0001")
+        page.locator(".cards .item").first.wait_for()
+        page.wait_for_load_state("networkidle")
+        loaded = "(all) => all.map((one) => one.querySelector('img').naturalWidth > 0)"
+        assert page.locator(".cards .item").evaluate_all(loaded) == [True] * 10
+
+
 def test_pages_of_other_origins_may_not_ask_the_service(shop, made, files):
     pages = [f"http://{host}:{made.page_port}" for host in ("127.0.0.1", "localhost")]
     origins = [files.url, *pages, "http://evil.example"]

@@ -108,9 +108,11 @@ def environment():
     os.environ.update(before)
 
 
-@pytest.mark.parametrize("redis_url", [None, "unix:///there.sock"])
-def test_a_worker_reads_the_exported_settings(tmp_path, environment, redis_url):
-    settings = Settings(out="results", host="::1", port=9, workers=3, redis_url=redis_url)
+@pytest.mark.parametrize(
+    "set_ones", [{}, {"redis_url": "unix:///there.sock", "picture_base": "http://shop:1/media/"}]
+)
+def test_a_worker_reads_the_exported_settings(tmp_path, environment, set_ones):
+    settings = Settings(out="results", host="::1", port=9, workers=3, **set_ones)
     settings.export()
     share_metrics(tmp_path / "metrics")
     assert environment["PROMETHEUS_MULTIPROC_DIR"] == str(tmp_path / "metrics")
@@ -123,6 +125,9 @@ def test_a_worker_reads_the_exported_settings(tmp_path, environment, redis_url):
     [
         ("RECFUNNEL_PORT", "many", "the setting port cannot be used: .*integer"),
         ("RECFUNNEL_POLICY__DIVERSITY", "7", r"the setting policy\.diversity cannot be used"),
+        ("RECFUNNEL_PICTURE_BASE", "ftp://shop", "the setting picture_base .*: write https://shop"),
+        ("RECFUNNEL_PICTURE_BASE", "//shop/", "the setting picture_base .* a path such as /media/"),
+        ("RECFUNNEL_PICTURE_BASE", "http://a; script-src *", "the setting picture_base cannot"),
         ("REDIS_URL", "http://:secret@there", "the setting REDIS_URL .*: write redis://"),
         ("REDIS_URL", "redis://:se#cret@there:1", "the setting REDIS_URL .*: write redis://"),
     ],

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { get, path, request } from "../api.js";
 import { count, number, text } from "../format.js";
 import { html } from "../html.js";
-import { cardFields, ItemCard } from "../item_card.js";
+import { cardFields, Cards } from "../item_card.js";
 import { Badge, Empty, Failure, Field, Loaded, Table, useLoad, values } from "../parts.js";
 import { go, link } from "../route.js";
 
@@ -134,7 +134,7 @@ function Similar({ id, overview }) {
       ${(answer) => html`
         ${(answer.notes || []).map((note) => html`<p class="notice warn">${note}</p>`)}
         ${answer.items.length
-          ? html`<ol class="cards">${answer.items.map((item, n) => html`<${ItemCard} item=${item} position=${n + 1} />`)}</ol>`
+          ? html`<${Cards} items=${answer.items} overview=${overview} />`
           : html`<${Empty}>Nothing is similar.<//>`}
       `}
     <//>

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { get, path } from "../api.js";
 import { moment, number, text } from "../format.js";
 import { html } from "../html.js";
-import { cardFields, ItemCard } from "../item_card.js";
+import { cardFields, Cards } from "../item_card.js";
 import { Badge, Empty, Failure, Field, ListFields, Loaded, Table, UserField, useLoad, values } from "../parts.js";
 import { go, link } from "../route.js";
 
@@ -119,9 +119,7 @@ function Answer({ overview, options }) {
             html`<p class="notice warn">Degraded: ${answer.degraded.map((one) => `${one.stage} ${one.outcome}`).join(", ")}</p>`}
             ${(answer.notes || []).map((note) => html`<p class="notice warn">${note}</p>`)}
             ${answer.items.length
-              ? html`<ol class="cards">
-                  ${answer.items.map((item, n) => html`<${ItemCard} item=${item} position=${n + 1} />`)}
-                </ol>`
+              ? html`<${Cards} items=${answer.items} overview=${overview} />`
               : html`<${Empty}>The list is empty: no item passes.<//>`}
           `}
         <//>

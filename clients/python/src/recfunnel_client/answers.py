@@ -858,6 +858,7 @@ class OverviewBody:
     scenes: list[str]
     fields: list[str]
     event_types: list[str]
+    picture_base: str | None
 
 
 @dataclass(frozen=True)
