@@ -179,12 +179,11 @@ class SpanBuilder:
             yield self._span("render", (_extent(stages)[1], self.trace.answered), {}, parent=parent)
 
     def _stage(self, done: StageResult, parent: SpanContext) -> ReadableSpan:
-        facts: dict[str, Any] = {
-            "recfunnel.outcome": done.outcome,
-            "recfunnel.candidates.out": done.n_out,
-        }
+        facts: dict[str, Any] = {"recfunnel.outcome": done.outcome}
         if done.n_in:
             facts["recfunnel.candidates.in"] = done.n_in
+        if done.n_in or done.stage.startswith(CHANNEL_START):
+            facts["recfunnel.candidates.out"] = done.n_out
         status = Status() if done.outcome == "ok" else Status(StatusCode.ERROR, done.outcome)
         extent = done.started, done.started + done.seconds
         return self._span(done.stage, extent, facts, parent=parent, status=status)

@@ -87,6 +87,7 @@ def test_each_stage_is_a_span_in_the_trace_of_the_caller(
     assert fine["recfunnel.outcome"] == "ok"
     assert fine["recfunnel.candidates.out"] == rerank["recfunnel.candidates.in"]
     assert rerank["recfunnel.candidates.out"] == 7
+    assert by_name(parts)["history"].facts == {"recfunnel.outcome": "ok"}
 
 
 def test_recall_has_a_span_for_each_channel_that_had_work(
