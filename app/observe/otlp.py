@@ -47,6 +47,8 @@ class OtlpSender:
         self.endpoint = endpoint
         self._reasons = _Reasons()
         logging.getLogger(OTLPSpanExporter.__module__).addFilter(self._reasons)
+        for module in (TraceContextTextMapPropagator.__module__, SpanContext.__module__):
+            logging.getLogger(module).setLevel(logging.ERROR)  # callers could fill the log
         self._exporter = OTLPSpanExporter(
             endpoint,
             headers={name: value.get_secret_value() for name, value in settings.headers.items()},

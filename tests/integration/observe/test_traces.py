@@ -204,6 +204,31 @@ def test_the_caller_decides_and_the_share_of_requests_where_it_does_not(
     assert unwanted not in {span.trace_id for span in new}
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"traceparent": "00-" + 40_000 * "a"},
+        {"tracestate": 9_000 * "a=b,"},
+        {"tracestate": "no member"},
+        {"traceparent": "ff-" + 32 * "1" + "-" + 16 * "1" + "-01"},
+        {"traceparent": "00-" + 32 * "0" + "-" + 16 * "1" + "-01"},
+    ],
+    ids=["long parent", "long state", "no member", "version ff", "no trace"],
+)
+def test_headers_that_are_no_trace_change_no_answer_and_fill_no_log(
+    every_request: Hosted, collector: Collector, headers: dict[str, str], caplog
+) -> None:
+    trace_id, _, on = caller()
+    n_before = len(collector.spans)
+    assert every_request.client.get("/popular?k=6", headers=on | headers).is_success
+    every_request.client.get("/popular?k=7", headers=on)
+    until(lambda: any(span.facts["recfunnel.k"] == 7 for span in collector.spans[n_before:]))
+    asked = [span for span in collector.spans[n_before:] if span.facts["recfunnel.k"] == 6]
+    assert len(asked) == 1
+    assert (asked[0].trace_id == trace_id) == ("traceparent" not in headers)
+    assert [one for one in caplog.records if one.name.startswith("opentelemetry")] == []
+
+
 def test_a_request_that_is_refused_has_a_trace_with_its_status(
     every_request: Hosted, collector: Collector
 ) -> None:
