@@ -1,5 +1,6 @@
 """The doctor counts, names faults, and says what the funnel can do with the data."""
 
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -59,6 +60,33 @@ def test_a_full_data_set_is_counted(tmp_path):
     assert found.events_per_user[0] == 15
     assert found.files[0].duplicates == 1
     assert [(row.line, row.reason) for row in found.bad_rows] == [(62, "value is not a number")]
+
+
+def test_each_column_that_is_read_is_named_with_its_field(tmp_path):
+    found = diagnosed(tmp_path, **RICH)
+    read = [(use.file, use.column, use.field) for use in found.columns]
+    assert read[:4] == [
+        ("events.csv", "user", "user"),
+        ("events.csv", "item", "item"),
+        ("events.csv", "rating", "value"),
+        ("events.csv", "ts", "timestamp"),
+    ]
+    assert ("items.csv", "year", "released") in read
+    assert read[-4:] == [
+        ("users.csv", "user", "user"),
+        ("users.csv", "age", "attributes"),
+        ("friends.csv", "user", "user"),
+        ("friends.csv", "friend", "friend"),
+    ]
+    flags = diagnosed(tmp_path, items="item,is_comedy,is_drama,colour\n1,0,1,red\n2,1,0,red\n")
+    assert not any(use.column.startswith("#") for use in flags.columns)
+    assert re.search(r"users.csv\s+│ age\s+│ attributes", printed(found))
+
+
+def test_a_diagnosis_is_printed_as_json_for_programs(tmp_path):
+    folder = folder_of(tmp_path, **RICH)
+    result = CliRunner().invoke(app, ["doctor", str(folder), "--json"])
+    assert DataDiagnosis.model_validate_json(result.stdout) == diagnosed(folder)
 
 
 def test_a_full_data_set_can_do_everything(tmp_path):
