@@ -151,13 +151,13 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
         worker = worker_name(os.getpid())
         service.tasks.start(shares.run(service.writer, settings.key_prefix, worker))
         reload_on_hangup(keys, service)
-        try:
-            async with sending_traces(app.state.tracer):
+        async with sending_traces(app.state.tracer):  # last: nothing waits for a collector
+            try:
                 if settings.workers > 1:  # the other workers answer until this one can
                     await service.first_attempt.wait()
                 yield {ON_CLOSED: partial(metrics.count, "connections_closed")}
-        finally:
-            await service.stop()
+            finally:
+                await service.stop()
 
     app = FastAPIOffline(  # its /docs needs nothing from the network
         title="recfunnel",
@@ -198,7 +198,10 @@ def add_steps(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key"],
+            allow_headers=[
+                *("Authorization", "Content-Type", "X-API-Key"),
+                *("traceparent", "tracestate"),  # of pages that are traced themselves
+            ],
             expose_headers=["Retry-After"],
         )
     hosts = allowed_hosts(settings, keys)

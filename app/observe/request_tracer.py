@@ -23,7 +23,7 @@ CAPACITY = 1_000  # traces that wait, about 3 kB each
 INTERVAL = 0.5  # seconds between two rounds of sending
 BATCH_SIZE = 4  # traces in one round trip: 4 ms of Python's lock, for which requests wait
 REMINDER_INTERVAL = 300.0  # seconds between two warnings while the collector stays away
-END_TIMEOUT = 1.5  # seconds in which what waits is sent when the worker ends
+END_TIMEOUT = 1.0  # seconds in which what waits is sent when the worker ends
 BUG = "their spans cannot be built; the log has the traceback"
 
 
