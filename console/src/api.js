@@ -3,9 +3,10 @@ const STORED_KEY = "recfunnel.key";
 const ROOT = new URL("../", document.baseURI);
 
 export class ApiError extends Error {
-  constructor(status, message) {
+  constructor(status, message, field = null) {
     super(message);
     this.status = status;
+    this.field = field; // what is wrong with the request, as the service names it
   }
 }
 
@@ -43,7 +44,7 @@ export async function request(method, path, { params, body, accept = [] } = {}) 
   const text = await answer.text();
   const content = text ? parse(text) : null;
   if (!answer.ok && !accept.includes(answer.status))
-    throw new ApiError(answer.status, content?.error?.message || `The answer is ${answer.status}.`);
+    throw new ApiError(answer.status, content?.error?.message || `The answer is ${answer.status}.`, content?.error?.field);
   return content;
 }
 

@@ -9,6 +9,7 @@ import { Data } from "./pages/data.js";
 import { Funnel } from "./pages/funnel.js";
 import { Items } from "./pages/items.js";
 import { Overview } from "./pages/overview.js";
+import { Rules } from "./pages/rules.js";
 import { TryUser } from "./pages/try_user.js";
 import { Failure, Field, Loaded, useLoad, values } from "./parts.js";
 import { useRoute } from "./route.js";
@@ -18,6 +19,7 @@ const PAGES = {
   try: ["Try a user", TryUser],
   funnel: ["Funnel", Funnel],
   items: ["Items", Items],
+  rules: ["Rules", Rules],
   bundles: ["Bundles", Bundles],
   data: ["Data", Data],
 };

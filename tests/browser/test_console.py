@@ -28,6 +28,8 @@ ROUTES = {
     "funnel": "funnel?user=u1",
     "items": "items",
     "item": "items?id=i1",
+    "rules": "rules",
+    "rules of a scene": "rules?scene=feed",
     "bundles": "bundles",
     "data": "data",
 }
@@ -308,6 +310,8 @@ def test_each_page_says_in_sentences_that_there_is_no_bundle(empty, open_page):
     expected = {
         "overview": "No bundle is in service",
         "bundles": "There is no bundle",
+        "rules": "No rules were ever saved",
+        "rules of a scene": "No rules were ever saved",
         "data": "No event",
     }
     for name, route in ROUTES.items():

@@ -16,7 +16,7 @@ from tests.conftest import ROOT, copy_trained
 from tests.serving import hosted, leisurely, until
 
 BUILT = ROOT / "app" / "console"
-MAX_BYTES = 150_000
+MAX_BYTES = 180_000
 ROLES = {"read": ["read"], "editor": ["read", "write"], "admin": ["admin"]}
 KEYS = {name: f"rf_{name * 10}" for name in ROLES}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
