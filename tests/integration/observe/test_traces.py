@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.observe.otlp import OtlpSender
+from app.observe.tracing_settings import TracingSettings
 from tests.conftest import copy_trained
 from tests.otlp_collector import Collector, ReceivedSpan, collecting
 from tests.serving import Hosted, Served, hosted, leisurely, running, until
@@ -241,3 +243,18 @@ def test_a_request_that_is_refused_has_a_trace_with_its_status(
         "http.route": "/recommend",
     }
     assert whole.status == (UNSET, "")
+
+
+def test_the_reason_of_a_loss_is_that_of_the_last_attempt() -> None:
+    with collecting() as one:
+        sender = OtlpSender(TracingSettings(ratio=1.0), f"{one.endpoint}/v1/traces")
+        trace = sender.begin("", "")
+        assert trace is not None
+        one.status = 401
+        assert "Unauthorized" in sender.send([trace])
+        one.status = 404
+        assert "Not Found" in sender.send([trace])
+        one.status = 200
+        assert sender.send([trace]) == ""
+        sender.close()
+    assert [span.trace_id for span in one.spans] == [f"{trace.trace_id:032x}"]
