@@ -267,30 +267,31 @@ async def get_rules_schema(http: Request) -> Response:
     """Return the JSON schema of the settings, by policy, and the names that they can use."""
     service = service_of(http)
     deployment = service.deployment
-    names: dict[str, list[str]] = {
-        "categories": [],
-        "flags": [],
-        "providers": [],
-    }
+    names: dict[str, list[str]] = {"categories": [], "flags": [], "providers": []}
     types: Iterable[str] = ()
     if deployment:
-        catalogue = deployment.live_items.catalogue
         types = deployment.bundle.manifest.type_weights
-        names = {
-            "categories": catalogue.category_lists.every_name(),
-            "flags": catalogue.flags.every_name(),
-            "providers": sorted(filter(None, catalogue.provider_names.tolist())),
-        }
+        names = await deployment.cpu(_names_in, deployment.live_items.catalogue)
     body = {
         "properties": SceneOverrides.model_json_schema()["properties"],
         "groups": GROUPS,
         "names": {
-            **{kind: each[:MAX_NAMES] for kind, each in names.items()},
+            **names,
             "event_types": sorted(types),
             "policies": policy_names(),
         },
     }
     return json_response(body)
+
+
+def _names_in(catalogue: Catalogue) -> dict[str, list[str]]:
+    """Return the first names of each kind; all of a large catalogue take long."""
+    names = {
+        "categories": catalogue.category_lists.every_name(),
+        "flags": catalogue.flags.every_name(),
+        "providers": [name for name in catalogue.provider_names.tolist() if name],
+    }
+    return {kind: sorted(each[:MAX_NAMES]) for kind, each in names.items()}
 
 
 def author_of(http: Request, written: str) -> str:

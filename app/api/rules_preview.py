@@ -103,6 +103,10 @@ async def preview_rules(http: Request, preview: PreviewIn) -> Response:
     service = service_of(http)
     deployment = require_deployment(service)
     policies = preview.rules.apply(service.rules.base)
+    scenes = {HOME, *policies.scenes}
+    if service.settings.scenes and preview.scene not in scenes:
+        names = ", ".join(sorted(scenes))
+        raise RefusalError(422, f"there is no scene {preview.scene}; there are {names}", "scene")
     if deployment.preview_turn.locked():
         raise RefusalError(503, "another preview is being computed; try again", retry_after=1)
     users = preview.users or choose_users(deployment.bundle)

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from app.contracts import StageError
 from app.rerank.rules import NO_RULES, Rules, ScenePolicies
 from app.state.confirmations import WORKER_TIMEOUT, Confirmations
-from app.state.kept_file import keep_written, kept_path, kept_paths
+from app.state.kept_file import keep_written, kept_path
 from app.state.refused_writes import WriteRefusedError
 from app.state.store import Store
 from app.state.streams import StreamEntry, follow_streams, parse_id
@@ -197,9 +197,11 @@ class RuleStore:
                 "file has them: the policies of the settings alone are in force"
             )
         elif not self.loaded.is_set():
+            number = self.version.number
+            in_force = f"version {number} of the rules is in force" if number else "no rules are"
             alerts.append(
-                f"Redis has not answered since the start: version {self.version.number} of the "
-                "rules is in force, as an earlier worker has left it in a file"
+                f"Redis has not answered since the start: {in_force}, as a file of an earlier "
+                "worker has it"
             )
         if self.refusal:
             alerts.append(self.refusal)
@@ -214,16 +216,20 @@ class RuleStore:
         self._listeners.remove(listener)
 
     def preload(self, path: Path) -> None:
-        """Read the file of an earlier worker, for a start without Redis."""
-        for each in kept_paths(path):
-            try:
-                number, text = each.read_bytes().split(b"\n", 1)
-                version = RuleVersion.of_entry((b"%d-0" % int(number), [b"e", text]))
-                if version.number > self.version.number:
-                    self._put_into_force(version)
-                self._is_preloaded = True
-            except (OSError, ValueError, UnreadableRulesError) as error:
-                log.warning("the file of the rules cannot be read: %s", error)
+        """Read the file of an earlier worker, for a start without Redis.
+
+        The file of a service with another Redis is not read: its rules may be for other lists.
+        """
+        if not path.exists():
+            return
+        try:
+            number, text = path.read_bytes().split(b"\n", 1)
+            version = RuleVersion.of_entry((b"%d-0" % int(number), [b"e", text]))
+            if version.number > self.version.number:
+                self._put_into_force(version)
+            self._is_preloaded = True
+        except (OSError, ValueError, UnreadableRulesError) as error:
+            log.warning("the file of the rules cannot be read: %s", error)
 
     async def keep_written(self, path: Path) -> None:
         """Write the file whenever another version is in force, until cancelled."""

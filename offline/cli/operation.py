@@ -95,6 +95,15 @@ def accept_loss_command(out: Out = None) -> None:
         accept_loss(settings(out=out))
 
 
+@app.command("rules")
+def rules_command(out: Out = None) -> None:
+    """Print the policies in force, rules included, as TOML for `recfunnel.toml`."""
+    with errors_as_sentences():
+        from offline.commands.rules import rules  # noqa: PLC0415 - slow to import
+
+        rules(settings(out=out))
+
+
 @app.command("backup")
 def backup_command(
     to: Annotated[Path, typer.Option(help="The folder to make. It must not exist.")],

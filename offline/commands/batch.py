@@ -15,10 +15,7 @@ from app.catalogue.item_fields import field_names
 from app.expressions.item_filter import FilterError, parse_filter
 from app.kernels.compiled import compile_kernels
 from app.process.embedded_server import server_url
-from app.rerank.rules import ScenePolicies
-from app.rules.rule_store import UnreadableRulesError, read_policies
 from app.settings import HOME, Settings
-from app.state.store import Store
 from offline.batch.batch_lists import BatchOptions, UserList
 from offline.batch.list_files import (
     ColumnType,
@@ -29,11 +26,11 @@ from offline.batch.list_files import (
 )
 from offline.batch.list_spool import ListSpool, list_spool
 from offline.batch.processes import FEW_USERS, ListWork, chunks_of, list_computation
-from offline.batch.store_watch import STORE_TIMEOUT, StoreWatch
+from offline.batch.store_watch import StoreWatch
 from offline.batch.users import find_every_user, read_users
 from offline.commands.folders import require_service_folder
 from offline.data.errors import DataError
-from offline.run_async import run_async
+from offline.service_policies import read_service_policies
 
 ALL = "all"
 MAX_NAMED = 3  # kinds of degraded lists that are named
@@ -80,9 +77,7 @@ def batch(settings: Settings, users: str, options: BatchOptions, to: Path, proce
         console.print(note, style="yellow", soft_wrap=True)
     compile_kernels(console.print)  # once, before several processes do it
     with server_url(settings.redis_url, settings.out) as url:
-        configured = settings.scenes
-        settings = _with_rules(settings.model_copy(update={"redis_url": url}))
-        _check_scene(options.scene, configured, settings.scenes)
+        settings = _with_rules(settings.model_copy(update={"redis_url": url}), options.scene)
         watch = StoreWatch.start(settings)
         is_all = users == ALL
         names = (
@@ -146,30 +141,18 @@ def describe_lists(counts: ListCounts, to: Path) -> Iterator[str]:
         yield f"lists that are not as they should be: {kinds}"
 
 
-def _with_rules(settings: Settings) -> Settings:
-    """Return the settings with the policies of the rules that the service has now.
+def _with_rules(settings: Settings, scene: str) -> Settings:
+    """Return the settings with the policies of now; refuse an unknown scene, as the service does.
 
     Raises:
+        DataError: there is no such scene, or this release cannot read the rules.
         StageError: the store does not answer.
-        DataError: this release cannot read the rules.
     """
-
-    async def read() -> ScenePolicies:
-        async with Store.connect(settings.redis_url or "", timeout=STORE_TIMEOUT) as store:
-            return await read_policies(store, settings.key_prefix, settings.scene_policies)
-
-    try:
-        policies = run_async(read())
-    except UnreadableRulesError as error:
-        raise DataError(str(error)) from None
-    return settings.with_policies(policies) if policies.version else settings
-
-
-def _check_scene(scene: str, configured: Collection[str], scenes: Collection[str]) -> None:
-    """Refuse an unknown scene where the settings configure any, as the service does."""
-    if configured and scene not in {HOME, *scenes}:
-        names = ", ".join(sorted({HOME, *scenes}))
-        raise DataError(f"there is no scene {scene}; there are {names}")
+    policies = read_service_policies(settings)
+    scenes = {HOME, *policies.scenes}
+    if settings.scenes and scene not in scenes:
+        raise DataError(f"there is no scene {scene}; there are {', '.join(sorted(scenes))}")
+    return settings.with_policies(policies)
 
 
 def _check_options(settings: Settings, bundle: Bundle, options: BatchOptions) -> None:

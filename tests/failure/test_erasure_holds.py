@@ -126,7 +126,8 @@ def test_two_services_on_one_folder_keep_what_each_has_deleted(trained, tmp_path
                 deleted.append(ids(served, "u9")[len(deleted)])
                 assert served.client.delete(f"/items/{deleted[-1]}").status_code == 204
                 until_kept(settings, deleted[-1])
-        assert len([path for path in kept(settings) if "shared.json" not in path.name]) == 2
+        others = (".shared.json", ".rules.json")
+        assert len([path for path in kept(settings) if not path.name.endswith(others)]) == 2
         for server, item in zip(servers, deleted, strict=True):
             server.kill()
             server.start()

@@ -254,6 +254,10 @@ def test_without_users_a_preview_chooses_the_same_twenty(client):
     assert len({user["user_id"] for user in first["users"]}) == 20
     assert first["changed"] == first["entered"] == first["left"] == 0
     assert all(len(user["before"]) == 5 for user in first["users"])
+    unknown = client.post("/rules/preview", json=asked | {"scene": "kid"})
+    assert "there are feed, home, kids" in error_of(unknown, 422)["message"]
+    new = {"rules": {"scenes": {"kid": {}}}, "scene": "kid", "users": ["u1"]}
+    assert client.post("/rules/preview", json=new).status_code == 200
 
 
 def test_a_rule_can_begin_to_remember_what_was_shown(service, client):

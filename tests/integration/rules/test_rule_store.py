@@ -190,6 +190,8 @@ async def test_that_nothing_was_ever_saved_is_kept_too(store, prefix, tmp_path):
     started = RuleStore(store, prefix, BASE)
     assert not started.is_known
     assert "the rules are not known" in started.alerts[0]
+    started.preload(rules_path(tmp_path, prefix, "redis://another:6379"))
+    assert not started.is_known
     started.preload(path)
     assert started.is_known
     assert started.version.read_rules() == NO_RULES
