@@ -32,9 +32,9 @@ def _option_faults(
 ) -> Iterator[Fault]:
     if options.k > service.settings.k_max:
         yield Fault(f"k is {options.k}, the maximum is {service.settings.k_max}", "k")
-    scenes = service.scene_names
-    if service.settings.scenes and options.scene not in scenes:
-        yield Fault(f"there is no scene {options.scene}; there are {', '.join(scenes)}", "scene")
+    if not service.accepts_scene(options.scene):
+        names = ", ".join(service.scene_names)
+        yield Fault(f"there is no scene {options.scene}; there are {names}", "scene")
     if options.filter:
         try:
             columns = deployment.bundle.models.catalogue.attributes

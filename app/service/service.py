@@ -133,6 +133,11 @@ class Service:
         """The scenes of the settings and of the rules, and the default one, in order."""
         return sorted({HOME, *self.rules.policies.scenes})
 
+    def accepts_scene(self, scene: str) -> bool:
+        """Return whether lists may be asked for in a scene; any, if the settings name none."""
+        is_named = scene in self.rules.policies.scenes or scene == HOME
+        return is_named or not self.settings.scenes
+
     @property
     def trainings(self) -> TrainingFolder:
         """The trainings of this service."""

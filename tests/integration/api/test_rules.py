@@ -1,5 +1,7 @@
 """``/rules`` over HTTP: saved rules act at once, are named, compared, undone and replayed."""
 
+import asyncio
+import time
 from contextlib import closing
 from uuid import uuid4
 
@@ -12,6 +14,7 @@ from app.request_log.writer import request_log_key
 from app.rerank.policies import SceneSettings
 from app.rules.rule_store import RuleVersion, rules_key
 from offline.commands.replay import find_differences, replay_order
+from offline.publish.starter import publish_starter
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
 from tests.integration.test_service import another_version
@@ -31,6 +34,7 @@ def service(trained, redis_url, tmp_path_factory):
         state=tmp_path_factory.mktemp("state"),
         redis_url=redis_url,
         api_keys=keys,
+        reload_seconds=0.1,
         policy={"explore_slots": 0},
         scenes={"feed": {"diversity": 0.3}, "kids": {"blocked_categories": ["war", "horror"]}},
     )
@@ -213,10 +217,54 @@ def test_a_version_that_this_release_cannot_read_is_warned_of_and_not_restored(s
     assert body["rules"] == {"policy": {"diversity": 0.2}}
     warnings = client.get("/readyz").json()["warnings"]
     assert any(f"version {before} stays in force" in each for each in warnings)
+    until(lambda: "recfunnel_rules_refused 1.0" in client.get("/metrics").text)
+    assert f"recfunnel_rules_version {before}.0" in client.get("/metrics").text
     again = client.post(f"/rules/versions/{before + 1}/restore", json={"version": before + 1})
     assert "cannot read" in error_of(again, 422)["message"]
     save(client, {})
     assert client.get("/rules").json()["refused"] is None
+
+
+def test_a_worker_that_does_not_confirm_is_named(service, client):
+    settings, within = service.service.settings, service.service.confirm_timeout
+    workers, silent = f"{settings.key_prefix}:{{rules}}:workers", "elsewhere|1|1|b"
+    before = newest(client)
+    with redis.Redis.from_url(settings.redis_url) as link:
+        link.hset(workers, silent, f"0-0 {time.time()}")
+        service.service.confirm_timeout = 0.05
+        try:
+            late = client.put("/rules", json={"version": before, "rules": {}})
+        finally:
+            service.service.confirm_timeout = within
+            link.hdel(workers, silent)
+    error = error_of(late, 503)
+    assert f"version {before + 1} is stored, but 1 of the workers ({silent})" in error["message"]
+    assert client.get("/rules").json()["version"] == before + 1
+
+
+def test_a_worker_computes_one_preview_at_a_time(service, client):
+    turn = service.service.deployment.preview_turn
+    asyncio.run(turn.acquire())
+    try:
+        refused = client.post("/rules/preview", json={"rules": {}, "users": ["u1"]})
+    finally:
+        turn.release()
+    assert "another preview" in error_of(refused, 503)["message"]
+    assert refused.headers["Retry-After"] == "1"
+
+
+def test_before_anything_is_trained_rules_hold_and_a_preview_is_of_a_new_user(tmp_path, redis_url):
+    publish_starter(tmp_path / "out")
+    with hosted(leisurely(out=tmp_path / "out", redis_url=redis_url)) as shop:
+        for item in ("a", "b"):
+            assert shop.client.put(f"/items/{item}", json={"title": item}).is_success
+        rules = {"policy": {"blocked_items": ["a"]}}
+        body = shop.client.post("/rules/preview", json={"rules": rules}).json()
+        assert [user["user_id"] for user in body["users"]] == [""]
+        assert {item["item_id"] for item in body["users"][0]["before"]} == {"a", "b"}
+        assert [item["item_id"] for item in body["users"][0]["after"]] == ["b"]
+        save(shop.client, rules)
+        assert shop.ids("anna") == ["b"]
 
 
 def test_a_preview_shows_both_lists_and_why_and_leaves_no_trace(service, client):
