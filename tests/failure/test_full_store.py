@@ -17,6 +17,8 @@ def test_a_full_redis_is_named_and_a_worker_that_starts_then_still_reads_the_ite
         item = {"title": "New", "categories": ["c1"]}
         assert one.client.put("/items/new", json=item).status_code in {200, 201}
         assert one.client.get("/readyz").json()["writes"] == "ok"
+        rules = {"policy": {"pinned": {"i5": 1}}}
+        assert one.client.put("/rules", json={"version": 0, "rules": rules}).status_code == 200
         client.config_set("maxmemory", 1)
         until(lambda: one.client.get("/readyz").json()["writes"] == "refused", 10.0)
         state = one.client.get("/readyz").json()
@@ -28,10 +30,15 @@ def test_a_full_redis_is_named_and_a_worker_that_starts_then_still_reads_the_ite
         refused = one.client.post("/events", json=event)
         assert refused.status_code == 503
         assert "run `recfunnel archive`, which makes room" in refused.json()["error"]["message"]
+        refused = one.client.put("/rules", json={"version": 1, "rules": {}})
+        assert refused.status_code == 503
+        assert "the rules were not saved" in refused.json()["error"]["message"]
         settings = leisurely(out=trained, redis_url=url, key_prefix="t", reload_seconds=0.05)
         with hosted(settings) as other:
             assert other.client.get("/items/new").status_code == 200
-            assert not other.recommend("u1")["degraded"]
+            answer = other.recommend("u1")
+            assert not answer["degraded"]
+            assert answer["items"][0]["slot"] == "pinned"
         client.config_set("maxmemory", 0)
         until(lambda: one.client.get("/readyz").json()["writes"] == "ok", 10.0)
         assert one.client.post("/events", json=event).status_code == 202
