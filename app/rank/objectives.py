@@ -110,6 +110,7 @@ class ObjectiveBlendKind:
             figures,
             sum(summary.trees for summary in summaries.values()),
             sum(summary.size for summary in summaries.values()),
+            tuple(f"{one}: {text}" for one, each in summaries.items() for text in each.remarks),
         )
 
     def verify(self, scorer: Scorer, columns: Sequence[str]) -> None:

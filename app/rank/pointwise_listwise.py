@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from app.contracts import Matrix, Scores
-from app.features.views import FINE_VIEW, column_names
+from app.rank.channel_order import EVENTS_COLUMN, ChannelOrder
 from app.rank.gbdt import GradientBoosting
 from app.rank.scorer import Parts, RankerSummary
 
-EVENTS_COLUMN = column_names(FINE_VIEW).index("user_events")  # log1p of the number of events
 # Both are constants: docs/decisions/0006-two-fine-models.md has the windows that chose them.
 HALF_SHARE_EVENTS = np.float32(
     20.0
 )  # events at which the listwise model has half its largest share
 MAX_LISTWISE_SHARE = np.float32(0.5)
+ORDERS_FILE = "orders.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,7 @@ class PointwiseListwiseBlend:
 
     pointwise: GradientBoosting
     listwise: GradientBoosting
+    orders: tuple[ChannelOrder, ...] = ()  # for users for whom a channel ranks better than trees
 
     def score(self, features: Matrix, trees: int = -1) -> Scores:
         """Return raw scores, (n,), by the first ``trees`` trees of each booster; -1: by all."""
@@ -39,16 +41,20 @@ class PointwiseListwiseBlend:
             return np.empty(0, np.float32)
         share = self.listwise_share(features)
         scores = self.pointwise.score(features, trees)
-        if not share.any():
-            return scores
-        blended = (1 - share) * scores + share * self.listwise.score(features, trees)
-        return blended.astype(np.float32)
+        if share.any():
+            blended = (1 - share) * scores + share * self.listwise.score(features, trees)
+            scores = blended.astype(np.float32)
+        for order in self.orders:
+            scores += order.score(features)
+        return scores
 
     def contributions(self, features: Matrix) -> Parts:
         """Return what each column adds to the blended score, (n, f + 1), the constant last."""
         share = self.listwise_share(features)[:, None].astype(np.float64)
         pointwise, listwise = (model.contributions(features) for model in self.models)
         parts: Parts = (1 - share) * pointwise + share * listwise
+        for order in self.orders:
+            order.add_contributions(parts, features)
         return parts
 
     @staticmethod
@@ -73,9 +79,13 @@ class PointwiseListwiseBlend:
         return self.pointwise, self.listwise
 
     def write(self, folder: Path, stem: str) -> None:
-        """Write both models."""
+        """Write both models, and the orders of channels if there are any."""
         self.pointwise.write(folder, f"{stem}.pointwise")
         self.listwise.write(folder, f"{stem}.listwise")
+        if self.orders:
+            stored = [order.to_json() for order in self.orders]
+            path = folder / f"{stem}.{ORDERS_FILE}"
+            path.write_bytes(orjson.dumps(stored, option=orjson.OPT_INDENT_2))
 
     @classmethod
     def read(cls, folder: Path, stem: str) -> Self:
@@ -86,9 +96,12 @@ class PointwiseListwiseBlend:
             ValueError: a file is damaged.
             KeyError: a part of a file is absent.
         """
+        path = folder / f"{stem}.{ORDERS_FILE}"
+        stored = orjson.loads(path.read_bytes()) if path.exists() else []
         return cls(
             GradientBoosting.read(folder, f"{stem}.pointwise"),
             GradientBoosting.read(folder, f"{stem}.listwise"),
+            tuple(map(ChannelOrder.from_json, stored)),
         )
 
     def describe(self) -> RankerSummary:
@@ -105,6 +118,7 @@ class PointwiseListwiseBlend:
             },
             sum(model.tree_count for model in self.models),
             sum(len(model.to_text()) for model in self.models),
+            tuple(order.sentence for order in self.orders),
         )
 
     def verify(self, columns: Sequence[str]) -> None:

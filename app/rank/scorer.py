@@ -24,6 +24,7 @@ class RankerSummary:
     figures: Mapping[str, float] = field(default_factory=dict)  # anything else, by a plain name
     trees: int = 0  # number of trees; 0 for a ranker without trees
     size: int = 0  # bytes
+    remarks: tuple[str, ...] = ()  # sentences
 
 
 # The names of the kinds are here, because their modules are slow to import. See ``app.rank.kinds``.

@@ -9,6 +9,7 @@ from rich.table import Table
 from app.bundle.bundle import load_bundle
 from app.bundle.manifest import read_manifest
 from app.bundle.pointer import current_version
+from app.rank.kinds import describe_rankers, read_rankers
 from offline.choices import IndexKind
 from offline.errors import RefusedError
 from offline.evaluate.gate import gate_remarks, refusal_message
@@ -25,7 +26,8 @@ def print_result(console: Console, folder: Path, phases: PhaseTimer, kind: Index
     """
     out = folder.parents[1]
     console.print(_headline_table(folder))
-    console.print(_constants_sentence(folder), soft_wrap=True, highlight=False)
+    for sentence in (_constants_sentence(folder), *_ranker_remarks(folder)):
+        console.print(sentence, soft_wrap=True, highlight=False)
     console.print(
         f"Bundle {folder.name} is in {out}. The training took "
         f"{sum(phases.seconds.values()):.0f} s and {max(phases.peak_bytes.values()) / 1e6:,.0f} MB "
@@ -92,6 +94,12 @@ def _constants_sentence(folder: Path) -> str:
         return "Constants of recall: the defaults. No other value is clearly better."
     listed = "; ".join(map(_describe_choice, moved))
     return f"Constants of recall that were chosen for this data: {listed}."
+
+
+def _ranker_remarks(folder: Path) -> tuple[str, ...]:
+    """Return for which users the order of a channel counts in the fine ranker, if for any."""
+    kinds = read_manifest(folder).rankers
+    return describe_rankers(read_rankers(folder, kinds), kinds)[1].remarks
 
 
 def _describe_choice(choice: dict[str, Any]) -> str:

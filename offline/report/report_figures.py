@@ -168,7 +168,7 @@ def build_figures(
         sizes=_sizes(trained, fine.size),
         seeds={"job": trained.seed},
         versions={"python": platform.python_version()} | installed_versions(),
-        notes=_notes(dataset, evaluation),
+        notes=[*_notes(dataset, evaluation), *fine.remarks],
     )
 
 

@@ -1,16 +1,19 @@
 """Fit the fine ranker: pointwise and listwise trees, each grown from a linear model."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import lightgbm
 import numpy as np
 
 from app.features.views import FINE_VIEW, RISING_COLUMNS, column_names
+from app.rank.channel_order import ChannelOrder
 from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
+from offline.training.channel_orders import choose_channel_orders
 from offline.training.linear import fit_base_models
 from offline.training.rank_table import RankTable, concatenate_weighted
 from offline.training.rankers import RankConfig
@@ -30,7 +33,8 @@ def fit_pointwise_listwise(
     have positions both are lambdarank, the only objective that corrects for them.
 
     Each of the last windows is held out once and predicted from those before it. The number of
-    trees is the one at which the mean NDCG@10 of the listwise trees is best.
+    trees is the one at which the mean NDCG@10 of the listwise trees is best. On the newest window,
+    the orders of channels are compared with that of the trees.
 
     Raises:
         DataError: users liked nothing of what recall proposed, in any window.
@@ -54,40 +58,81 @@ def fit_pointwise_listwise(
         )
 
     with ThreadPoolExecutor() as pool:  # each on one thread, so that threads change no bits
-        best = pool.submit(_choose_rounds, windows, config, seed)
+        earlier = pool.submit(_learn_from_held_out, windows, config, seed)
         table = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
         bases = fit_base_models(table, config, seed)
-        objectives = BINARY if table.positions is None else LAMBDARANK, LAMBDARANK
+        objectives = _pointwise_objective(table), LAMBDARANK
         bins = _bin_features(table, _parameters(config, seed, LAMBDARANK))
-        rounds = max(best.result(), config.least_rounds)
+        rounds, orders = earlier.result()
         pointwise, listwise = pool.map(grow, bases, objectives)
-    return PointwiseListwiseBlend(pointwise, listwise)
+    return PointwiseListwiseBlend(pointwise, listwise, orders)
 
 
-def _choose_rounds(windows: list[RankTable], config: RankConfig, seed: int) -> int:
-    """Return the number of trees that is best on held-out windows; all where none is held out."""
-    held_out = range(max(1, len(windows) - config.held_out), len(windows))
-    curves = [_ndcg_curve(windows[:one], windows[one], config, seed) for one in held_out]
-    return int(np.argmax(np.mean(curves, axis=0))) + 1 if curves else config.rounds
+@dataclass(frozen=True, slots=True, eq=False)
+class _EarlierFit:
+    """Linear models and listwise trees of the windows before a held-out one."""
+
+    table: RankTable
+    bases: tuple[Logistic, Logistic]
+    listwise: lightgbm.Booster  # of all rounds
+    curve: list[float]  # (rounds,) NDCG@10 on the held-out window after each tree
 
 
-def _ndcg_curve(
+def _learn_from_held_out(
+    windows: list[RankTable], config: RankConfig, seed: int
+) -> tuple[int, tuple[ChannelOrder, ...]]:
+    """Return the number of trees that is best on held-out windows, and the orders of channels.
+
+    All trees are kept, and no order is chosen, where no window is held out.
+    """
+    curves, newest = [], None
+    for one in range(max(1, len(windows) - config.held_out), len(windows)):
+        newest = _fit_earlier(windows[:one], windows[one], config, seed)
+        curves.append(newest.curve)
+    if newest is None:
+        return max(config.rounds, config.least_rounds), ()
+    rounds = max(int(np.argmax(np.mean(curves, axis=0))) + 1, config.least_rounds)
+    if not config.channel_orders:
+        return rounds, ()
+    return rounds, _compare_orders(newest, windows[-1].without_logged(), rounds, config, seed)
+
+
+def _fit_earlier(
     windows: list[RankTable], held_out: RankTable, config: RankConfig, seed: int
-) -> list[float]:
-    """Return the NDCG@10 on a later window after each listwise tree, (rounds,)."""
+) -> _EarlierFit:
+    """Fit linear models and listwise trees; the trees are evaluated on a later window."""
     results: dict[str, dict[str, list[float]]] = {}
     earlier = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
-    _, base = fit_base_models(earlier, config, seed)
+    bases = fit_base_models(earlier, config, seed)
     parameters = _parameters(config, seed, LAMBDARANK)
-    lightgbm.train(
+    listwise = lightgbm.train(
         parameters,
-        _lightgbm_data(earlier, base, parameters),
+        _lightgbm_data(earlier, bases[1], parameters),
         config.rounds,
-        valid_sets=[_lightgbm_data(held_out, base, parameters)],
+        valid_sets=[_lightgbm_data(held_out, bases[1], parameters)],
         valid_names=["later"],
         callbacks=[lightgbm.record_evaluation(results)],
     )
-    return results["later"]["ndcg@10"]
+    return _EarlierFit(earlier, bases, listwise, results["later"]["ndcg@10"])
+
+
+def _compare_orders(
+    fit: _EarlierFit, held_out: RankTable, rounds: int, config: RankConfig, seed: int
+) -> tuple[ChannelOrder, ...]:
+    """Return the orders of channels that are clearly better than trees of earlier windows."""
+    parameters = _parameters(config, seed, _pointwise_objective(fit.table))
+    data = _lightgbm_data(fit.table, fit.bases[0], parameters)
+    pointwise = lightgbm.train(parameters, data, rounds)
+    pointwise_base, listwise_base = fit.bases
+    blend = PointwiseListwiseBlend(
+        GradientBoosting.of(pointwise_base, pointwise),
+        GradientBoosting.of(listwise_base, fit.listwise),
+    )
+    return choose_channel_orders(held_out, blend.score(held_out.features, rounds))
+
+
+def _pointwise_objective(table: RankTable) -> str:
+    return BINARY if table.positions is None else LAMBDARANK
 
 
 def _bin_features(table: RankTable, parameters: Parameters) -> lightgbm.Dataset | None:

@@ -40,6 +40,8 @@ class RankConfig:
     listnet_start: bool = True
     monotone: bool = True  # a higher value in a rising column never lowers a score
     extra_trees: bool = True  # groups are few and noisy: random split points overfit less
+    # Whether the order of a channel counts for users for whom it is clearly better than the trees.
+    channel_orders: bool = True
     window_half_life: Seconds = inf  # in windows: groups of older windows count less
     propensity_power: NotNegative = 0.0  # above 0, popular positive items count less
 

@@ -1,6 +1,7 @@
 """Every kind of ranker, and every scorer that stands in for one, keeps the scorer contract."""
 
 from functools import cache
+from math import inf
 
 import lightgbm
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from app.build import untrained_rankers
 from app.features.views import FINE_VIEW, column_names
+from app.rank.channel_order import ALONE, ChannelOrder
 from app.rank.gbdt import GradientBoosting
 from app.rank.hybrid import HybridModel
 from app.rank.kinds import BUILT_IN_KINDS, STAGE_COLUMNS, find_kind
@@ -37,7 +39,11 @@ def make_trees(seed=0) -> GradientBoosting:
 
 
 def make_blend(seed=0) -> PointwiseListwiseBlend:
-    return PointwiseListwiseBlend(make_trees(seed), make_trees(seed + 1))
+    orders = (
+        ChannelOrder("ease_rank", 20.0, 0, 5, 0.25, 0.05),
+        ChannelOrder("item_cf_rank", ALONE, 20, inf, 0.25, 0.05),
+    )
+    return PointwiseListwiseBlend(make_trees(seed), make_trees(seed + 1), orders)
 
 
 class TestUntrainedFine(ScorerContract):

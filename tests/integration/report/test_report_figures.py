@@ -12,6 +12,7 @@ from app.build import FunnelConfig
 from app.deadline import NO_CHECKPOINTS
 from app.event_weights import EventWeights
 from app.features.views import COARSE_VIEW, FINE_VIEW, column_names
+from app.rank.channel_order import ChannelOrder
 from app.rank.gbdt import GradientBoosting
 from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
@@ -25,6 +26,7 @@ from offline.training.linear import zero_model
 from offline.training.past_requests import build_offline_funnel, find_active_users
 from tests.fakes import SMALL, small_dataset
 
+ORDER = ChannelOrder("ease_rank", 20.0, 5, 20, 0.25, 0.05)
 DATASET = small_dataset()
 SPLIT = split_by_time(DATASET.log)
 
@@ -53,7 +55,7 @@ def trained(evaluated) -> TrainingResult:
         models=evaluated[0],
         rankers=Rankers(
             MatrixScorer(Logistic(ones, ones, np.linspace(-1, 1, width).astype(np.float32), 0.0)),
-            MatrixScorer(PointwiseListwiseBlend(grown, grown)),
+            MatrixScorer(PointwiseListwiseBlend(grown, grown, (ORDER,))),
         ),
         ranker_kinds=RankerKinds(),
         sizes=Sizes(),
@@ -95,6 +97,10 @@ def test_sizes_are_those_of_the_arrays(figures, trained):
     for name, table in models.tables.items():
         assert figures["sizes"][f"table {name}"] > table.rows.nbytes
     assert figures["sizes"]["fine ranker"] > 1_000
+
+
+def test_the_notes_say_for_whom_a_channel_orders_items(figures):
+    assert ORDER.sentence in figures["notes"]
 
 
 def test_a_run_has_its_seed_versions_and_phases(figures):
