@@ -265,7 +265,7 @@ def test_the_continuous_check_can_be_started_and_calls_the_makefile() -> None:
     run = ROOT / ".ci/run"
     assert os.access(run, os.X_OK)
     called = re.findall(r"^make (\S+)", run.read_text(), flags=re.M)
-    assert called == ["npm", "check", "console-check", "test", "compose-verify"]
+    assert called == ["npm", "compose-verify", "check", "console-check", "test"]
 
 
 def test_images_are_pinned_by_digest_and_stages_of_the_build_are_not() -> None:
