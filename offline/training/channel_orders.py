@@ -11,6 +11,9 @@ from app.rank.channel_order import ALONE, ChannelOrder
 from offline.evaluate.metrics import grouped_ndcg
 from offline.training.rank_table import RankTable
 
+# The order of new items says nothing of anybody's interest: which of them are liked changes from
+# window to window.
+WITHOUT = ("fresh_rank",)
 BANDS = ((0, 1), (1, 5), (5, 20), (20, inf))  # numbers of events of a history
 WEIGHTS = (20.0, 100.0, ALONE)  # with 20, the first and the tenth of a list differ by 1
 LEAST_GROUPS = 50  # of a band
@@ -37,7 +40,9 @@ def choose_channel_orders(held_out: RankTable, scores: Scores) -> tuple[ChannelO
     before = grouped_ndcg(held_out.groups, held_out.labels, scores)
     of_group = held_out.features[np.cumsum(held_out.groups) - held_out.groups]
     best: dict[tuple[int, float], tuple[float, ChannelOrder]] = {}
-    for column in (name for name in column_names(FINE_VIEW) if name.endswith("_rank")):
+    for column in column_names(FINE_VIEW):
+        if not column.endswith("_rank") or column in WITHOUT:
+            continue
         ranks = held_out.features[:, column_names(FINE_VIEW).index(column)]
         if not ranks.any():
             continue

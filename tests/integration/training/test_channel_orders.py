@@ -14,7 +14,9 @@ from offline.training.rank_table import RankTable
 from offline.training.rankers import RankConfig
 
 COLUMNS = column_names(FINE_VIEW)
-RANK, OTHER, EVENTS = map(COLUMNS.index, ("ease_rank", "trending_rank", "user_events"))
+RANK, OTHER, FRESH, EVENTS = map(
+    COLUMNS.index, ("ease_rank", "trending_rank", "fresh_rank", "user_events")
+)
 GROUPS, ROWS = 80, 30
 CONFIG = RankConfig(rounds=12, least_rounds=6, leaf_rows=5, boosters=1)
 
@@ -64,6 +66,14 @@ def test_each_band_of_users_has_its_own_choice():
     )
     orders = choose_channel_orders(held_out, noise(len(held_out)))
     assert {(one.events_from, one.events_to) for one in orders} == {(20, inf), (1, 5)}
+
+
+def test_the_order_of_new_items_is_never_chosen():
+    held_out = table(30)
+    features = held_out.features.copy()
+    features[:, [RANK, FRESH]] = features[:, [FRESH, RANK]]
+    held_out = replace(held_out, features=features)
+    assert choose_channel_orders(held_out, noise(len(held_out))) == ()
 
 
 def test_a_few_groups_choose_nothing():
