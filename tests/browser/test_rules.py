@@ -3,7 +3,9 @@
 import re
 
 import pytest
+import redis
 
+from app.rules.rule_store import RuleVersion, rules_key
 from tests.browser.conftest import KEYS, SCRIPT, follow
 from tests.browser.test_console import NARROW, RUN_AXE
 from tests.serving import hosted, leisurely, until
@@ -142,6 +144,63 @@ def test_who_is_slower_sees_what_the_other_saved_and_chooses(guarded, open_page,
     page.get_by_role("button", name=re.compile("Save as version")).click()
     page.get_by_role("button", name="Take theirs").click()
     until(lambda: page.get_by_label("provider cap", exact=True).input_value() == "8")
+
+
+def test_changes_kept_over_a_look_elsewhere_do_not_overwrite_what_others_saved(
+    guarded, open_page, rules
+):
+    page = open_page(guarded, "rules")
+    group(page, "caps").get_by_label("provider cap", exact=True).fill("2")
+    follow(page, "overview")
+    theirs = rules.save({"policy": {"provider_cap": 9}}, note="nine")
+    follow(page, "rules")
+    assert page.get_by_label("provider cap", exact=True).input_value() == "2"
+    alert = page.get_by_role("alert").filter(has_text="Somebody else has saved rules")
+    alert.get_by_text(f"Version {theirs} was saved meanwhile by admin (nine)").wait_for()
+    assert not page.get_by_role("button", name=re.compile("Save as version")).count()
+    row = alert.get_by_role("row", name=re.compile("provider cap"))
+    assert re.search(r"provider cap\s+9\s+2", row.inner_text())
+    alert.get_by_role("button", name="Keep mine").click()
+    page.get_by_role("button", name=f"Save as version {theirs + 1}").wait_for()
+    follow(page, "overview")
+    follow(page, "rules")
+    save(page, "two")
+    assert rules.read()["rules"] == {"policy": {"provider_cap": 2}}
+
+
+def test_undo_says_that_changes_are_dropped_and_needs_a_version_before(
+    trained, redis_url, open_page
+):
+    with hosted(leisurely(out=trained, redis_url=redis_url)) as service:
+        settings = service.service.settings
+        with redis.Redis.from_url(redis_url) as link:  # as after a loss of the history
+            third = RuleVersion(3, "anna", 1.0, "", None, {"policy": {"category_cap": 4}})
+            link.xadd(rules_key(settings.key_prefix), {"e": third.to_bytes()}, third.stream_id)
+        until(lambda: service.client.get("/rules").json()["version"] == 3)
+        page = open_page(service, "rules", key=None)
+        assert not page.get_by_role("button", name="Undo version 3").count()
+        page.get_by_role("button", name="What version 3 changed").click()
+        page.get_by_text("The version before version 3 is not stored any more").wait_for()
+        group(page, "caps").get_by_label("provider cap", exact=True).fill("2")
+        save(page, "another")
+        page.get_by_label("provider cap", exact=True).fill("7")
+        page.get_by_role("button", name="Undo version 4").click()
+        dialog = page.get_by_role("dialog", name="Undo version 4")
+        dialog.get_by_text("Your changes that are not saved will be dropped").wait_for()
+        dialog.get_by_role("button", name="Leave it").click()
+        assert page.get_by_label("provider cap", exact=True).input_value() == "7"
+
+
+def test_the_last_version_shown_is_compared_with_the_one_before_it(guarded, open_page, rules):
+    for n in range(31):
+        last = rules.save({"policy": {"category_cap": n + 1, "provider_cap": 3}})
+    page = open_page(guarded, "rules")
+    history = page.get_by_role("region", name="History")
+    history.get_by_role("button", name=f"What version {last - 29} changed").click()
+    changed = history.get_by_role("region", name=f"What version {last - 29} changed").inner_text()
+    assert re.search(r"category cap\s+1\s+2", changed)
+    assert "provider cap" not in changed
+    assert not history.get_by_role("button", name=f"What version {last - 30} changed").count()
 
 
 def test_the_history_says_what_changed_and_a_change_is_undone(guarded, open_page, rules):

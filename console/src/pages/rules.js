@@ -11,7 +11,7 @@ import { Preview } from "./rules_preview.js";
 
 const MAY_CHANGE = "admin";
 const HOME = "home";
-const kept = { draft: null }; // changes that are not saved, while the user looks at other pages
+const kept = { draft: null, data: null }; // changes that are not saved, and the version that they began with, while the user looks at other pages
 
 const same = (one, other) => differences(one, other).length === 0 && sceneNames(one).join() === sceneNames(other).join();
 const sceneNames = (rules) => Object.keys(rules.scenes || {}).sort();
@@ -70,12 +70,15 @@ function Scenes({ names, chosen, rules, isNew, mayChange, onAdd }) {
   </div>`;
 }
 
+const describeOthers = ({ newest, version, author, note }) =>
+  newest === version ? `Version ${version} was saved meanwhile by ${author || "nobody named"}${note ? ` (${note})` : ""}.` : `Version ${newest} was saved meanwhile.`;
+
 /** Others have saved a version since this one was read. */
-function Conflict({ error, draft, onTheirs, onMine }) {
+function Conflict({ message, draft, onTheirs, onMine }) {
   const theirs = useLoad(() => get("/rules"), []);
   return html`<div class="notice bad" role="alert">
     <strong>Somebody else has saved rules meanwhile</strong>
-    <p>${error.message}</p>
+    <p>${message}</p>
     <${Loaded} of=${theirs} what="rules">
       ${(data) => html`
         <${Differences} caption="What differs" one=${data.rules} other=${draft} before="theirs" after="yours" />
@@ -88,7 +91,7 @@ function Conflict({ error, draft, onTheirs, onMine }) {
   </div>`;
 }
 
-function Save({ data, draft, asksAuthor, onSaved, onDiscard, onFault, onData }) {
+function Save({ data, latest, draft, asksAuthor, onSaved, onDiscard, onFault, onData }) {
   const [state, setState] = useState({ busy: false, error: null });
   const save = async (event) => {
     const { note, author = "" } = values(event);
@@ -108,11 +111,12 @@ function Save({ data, draft, asksAuthor, onSaved, onDiscard, onFault, onData }) 
     onData(newest, rules);
   };
   const isConflict = state.error?.status === 409;
+  const conflict = isConflict ? state.error.message : latest.newest !== data.newest && describeOthers(latest);
   return html`<section aria-label="Save" class="card">
     <h2>Changes that are not saved</h2>
     <${Differences} caption="Changes" one=${data.rules} other=${draft} before="saved" after="changed" />
-    ${isConflict
-      ? html`<${Conflict} error=${state.error} draft=${draft} onTheirs=${(newest) => settle(newest, newest.rules)} onMine=${(newest) => settle(newest, draft)} />`
+    ${conflict
+      ? html`<${Conflict} message=${conflict} draft=${draft} onTheirs=${(newest) => settle(newest, newest.rules)} onMine=${(newest) => settle(newest, draft)} />`
       : html`<form class="controls" onSubmit=${save}>
           <${Field} label="Note" name="note" maxlength="500" placeholder="what it is for" />
           ${asksAuthor && html`<${Field} label="Your name" name="author" maxlength="64" />`}
@@ -138,18 +142,20 @@ function Status({ data }) {
 function Editor({ loaded, schema, scene, overview, reload }) {
   const mayChange = overview.roles.includes(MAY_CHANGE);
   const asksAuthor = !overview.key;
-  const [data, setData] = useState(loaded);
+  const [data, setData] = useState(() => kept.data || loaded); // what the draft began with
+  const [latest, setLatest] = useState(loaded); // another one if others have saved meanwhile
   const [draft, setDraft] = useState(() => kept.draft || loaded.rules);
   const [fault, setFault] = useState(null);
   const [done, setDone] = useState(null);
   const isDirty = !same(data.rules, draft);
   useEffect(() => {
     kept.draft = isDirty ? draft : null;
+    kept.data = isDirty ? data : null;
     if (!isDirty) return undefined;
     const warn = (event) => event.preventDefault();
     addEventListener("beforeunload", warn);
     return () => removeEventListener("beforeunload", warn);
-  }, [isDirty, draft]);
+  }, [isDirty, draft, data]);
   const inSettings = Object.keys(data.settings.scenes || {});
   const names = [...new Set([HOME, ...inSettings, ...sceneNames(draft), ...(scene ? [scene] : [])])].sort();
   const overrides = (scene ? draft.scenes?.[scene] : draft.policy) || {};
@@ -160,6 +166,7 @@ function Editor({ loaded, schema, scene, overview, reload }) {
   };
   const take = (newest, rules) => {
     setData(newest);
+    setLatest(newest);
     setDraft(rules);
     setFault(null);
   };
@@ -170,7 +177,7 @@ function Editor({ loaded, schema, scene, overview, reload }) {
   };
   const restored = async (version) => saved(version, (await get("/rules")).rules);
   return html`
-    <${Status} data=${data} />
+    <${Status} data=${latest} />
     ${!mayChange && html`<${Empty}>Changes need a key with the role ${MAY_CHANGE}.<//>`}
     ${done &&
     html`<div class="notice good" role="status">
@@ -199,9 +206,9 @@ function Editor({ loaded, schema, scene, overview, reload }) {
         </fieldset>
       </div>
     </div>
-    ${mayChange && isDirty && html`<${Save} data=${data} draft=${draft} asksAuthor=${asksAuthor} onSaved=${(version) => saved(version, draft)} onDiscard=${() => take(data, data.rules)} onFault=${setFault} onData=${take} />`}
+    ${mayChange && isDirty && html`<${Save} data=${data} latest=${latest} draft=${draft} asksAuthor=${asksAuthor} onSaved=${(version) => saved(version, draft)} onDiscard=${() => take(latest, latest.rules)} onFault=${setFault} onData=${take} />`}
     ${mayChange && html`<${Preview} rules=${draft} scene=${scene || HOME} onFault=${setFault} />`}
-    <${History} rules=${data} mayChange=${mayChange} asksAuthor=${asksAuthor} onRestored=${restored} />
+    <${History} rules=${latest} isDirty=${isDirty} mayChange=${mayChange} asksAuthor=${asksAuthor} onRestored=${restored} />
   `;
 }
 

@@ -7,6 +7,7 @@ import { Empty, Failure, Field, Loaded, Table, useLoad, values } from "../parts.
 import { label, shown } from "./rules_form.js";
 
 export const ALL = "all scenes";
+const SHOWN = 30; // versions; one more is loaded, to compare the last one with
 
 /** The settings of rules by scene and name, as [scene, name, value]. */
 function flatten(rules) {
@@ -38,7 +39,7 @@ export const Differences = ({ caption, one, other, before = "before", after = "a
   ]}
 />`;
 
-function Restore({ number, title, name, newest, asksAuthor, onDone }) {
+function Restore({ number, title, name, newest, isDirty, asksAuthor, onDone }) {
   const dialog = useRef(null);
   const [error, setError] = useState(null);
   const restore = async (event) => {
@@ -57,6 +58,7 @@ function Restore({ number, title, name, newest, asksAuthor, onDone }) {
     <dialog ref=${dialog} aria-label=${name}>
       <form onSubmit=${restore}>
         <p>${number ? `Save the rules of version ${number} again, as a new version?` : "Remove all rules? The settings alone hold then."}</p>
+        ${isDirty && html`<p class="notice warn">Your changes that are not saved will be dropped.</p>`}
         <${Field} label="Note" name="note" maxlength="500" value=${number ? `version ${number} again` : "without rules"} />
         ${asksAuthor && html`<${Field} label="Your name" name="author" maxlength="64" />`}
         <p class="row">
@@ -70,23 +72,26 @@ function Restore({ number, title, name, newest, asksAuthor, onDone }) {
 }
 
 /** The newest versions, and what each changed. */
-export function History({ rules, mayChange, asksAuthor, onRestored }) {
-  const history = useLoad(() => get("/rules/history", { limit: 30 }), [rules.newest]);
+export function History({ rules, isDirty, mayChange, asksAuthor, onRestored }) {
+  const history = useLoad(() => get("/rules/history", { limit: SHOWN + 1 }), [rules.newest]);
   const [chosen, setChosen] = useState(null);
-  const common = { newest: rules.newest, asksAuthor, onDone: onRestored };
+  const common = { newest: rules.newest, isDirty, asksAuthor, onDone: onRestored };
   return html`<section aria-label="History">
     <h2>History</h2>
     <${Loaded} of=${history} what="history">
       ${({ versions }) => {
         if (!versions.length) return html`<${Empty}>No rules were ever saved: the settings alone hold.<//>`;
         const at = versions.findIndex((each) => each.version === chosen);
-        const before = versions[1]?.version || 0;
+        const [{ version: newest }, previous] = versions;
+        const isFirst = (version) => version === 1; // the settings alone held before it
+        const hasPrevious = at >= 0 && (versions[at + 1] || isFirst(chosen));
+        const undo = `Undo version ${newest}`;
         return html`
-          ${mayChange && html`<p><${Restore} number=${before} title=${`Undo version ${versions[0].version}`} name=${`Undo version ${versions[0].version}`} ...${common} /></p>`}
+          ${mayChange && (previous || isFirst(newest)) && html`<p><${Restore} number=${previous?.version || 0} title=${undo} name=${undo} ...${common} /></p>`}
           <${Table}
             caption="Versions, newest first"
             hideCaption
-            rows=${versions}
+            rows=${versions.slice(0, SHOWN)}
             columns=${[
               ["version", (row) => `${row.version}${row.version === rules.version ? " (in force)" : ""}`],
               ["saved", (row) => moment(row.at), "when"],
@@ -103,7 +108,8 @@ export function History({ rules, mayChange, asksAuthor, onRestored }) {
               ],
             ]}
           />
-          ${at >= 0 && html`<${Differences} caption=${`What version ${chosen} changed`} one=${versions[at + 1]?.rules} other=${versions[at].rules} />`}
+          ${at >= 0 && !hasPrevious && html`<${Empty}>The version before version ${chosen} is not stored any more, so that nothing can be compared.<//>`}
+          ${hasPrevious && html`<${Differences} caption=${`What version ${chosen} changed`} one=${versions[at + 1]?.rules} other=${versions[at].rules} />`}
         `;
       }}
     <//>
