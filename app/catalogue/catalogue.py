@@ -52,6 +52,11 @@ class Catalogue:
         """The number of items in the bundle; their rows come first."""
         return len(self)
 
+    @property
+    def published_provider_count(self) -> int:
+        """The number of providers in the bundle; their codes come first, and stay."""
+        return len(self.provider_names)
+
     def provider_codes(self, names: Sequence[str]) -> NDArray[np.int32]:
         """Return the codes of these providers; unknown ones are left out."""
         every = self.provider_names.tolist()

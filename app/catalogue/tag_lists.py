@@ -64,8 +64,11 @@ class TagLists:
 
     def has_any(self, rows: Rows, tags: Sequence[str]) -> NDArray[np.bool_]:
         """Return whether each of ``rows`` has any of these tags, (n,). The cost is that of rows."""
+        return self.has_any_code(rows, self.find(tags))
+
+    def has_any_code(self, rows: Rows, wanted: Rows) -> NDArray[np.bool_]:
+        """Return whether each of ``rows`` has any of the tags with these codes; -1 is none."""
         mask = np.zeros(len(rows), np.bool_)
-        wanted = self.find(tags)
         wanted = wanted[wanted >= 0]
         if len(wanted):
             positions, codes = self.pairs(rows)

@@ -104,6 +104,11 @@ class CatalogueOverlay(Catalogue):
     def published_count(self) -> int:
         return len(self.ids.keys)
 
+    @property
+    @override
+    def published_provider_count(self) -> int:
+        return len(self.provider_names) - self.provider_names.spare
+
 
 def build_overlay(base: Catalogue, spare: int) -> CatalogueOverlay:
     """Append ``spare`` rows to a catalogue; they are unavailable until an item takes them.

@@ -23,6 +23,16 @@ from app.rerank.policies import SceneSettings
 
 MAX_SCENES = 64  # with rules of their own: metrics name each
 MAX_SCENE_NAME = 64  # characters, as in a request
+MAX_NAMES = 500  # of items, providers, categories and flags: each entry of the request log has them
+NAMING_SETTINGS = (
+    "blocked_items",
+    "blocked_providers",
+    "blocked_categories",
+    "forbidden_flags",
+    "sponsored",
+    "pinned",
+    "provider_places",
+)
 MAX_RULES_BYTES = 131_072  # as JSON: a hundred versions stay below 13 MB of Redis
 
 SceneName: TypeAlias = Annotated[
@@ -93,6 +103,19 @@ class Rules(BaseModel):
             raise ValueError(
                 f"the rules take {size:,} bytes as JSON, and at most {MAX_RULES_BYTES:,} are kept: "
                 "give long lists of items a flag or a category of their own, and name that"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_few(self) -> Self:
+        parts = (self.policy, *self.scenes.values())
+        values = [_values(part) for part in parts]
+        n = sum(len(part.get(name, ())) for part in values for name in NAMING_SETTINGS)
+        if n > MAX_NAMES:
+            raise ValueError(
+                f"the rules name {n:,} items, providers, categories and flags, and at most "
+                f"{MAX_NAMES} can be: give many items a flag with PUT /items and forbid the flag, block their "
+                "category, or take them out of every list with `is_available: false`"
             )
         return self
 

@@ -344,3 +344,27 @@ def test_an_item_that_others_hid_before_it_had_a_row_is_withheld():
     stock.put(item("first"))
     stock.put(item("second"))
     assert withholding.allows(rows(3, ITEMS, ITEMS + 1)).tolist() == [True, True, False]
+
+
+def test_what_a_policy_blocks_or_forbids_holds_for_items_that_come_later():
+    stock = stocked(spare=5)
+    policy = SceneSettings(
+        blocked_items=("i04", "second"),
+        blocked_providers=("zeta",),
+        blocked_categories=("novel",),
+        forbidden_flags=("adult",),
+    )
+    filters = PolicyFilters(stock.catalogue, policy)
+    stock.put(item("first"))
+    query_filters = filters.build_filters(request("u"), NO_HISTORY)
+    stock.put(item("second"))
+    stock.put(item("third", provider="zeta"))
+    stock.put(item("fourth", categories=("novel",)))
+    stock.put(item("fifth", flags=("adult",)))
+    wanted = rows(3, 4, *range(ITEMS, ITEMS + 5))
+    allowed = np.all([each.allows(wanted) for each in query_filters], axis=0)
+    assert allowed.tolist() == [True, False, True, False, False, False, False]
+    stock.put(item("i03", provider="zeta"))
+    stock.put(item("fifth"))
+    allowed = np.all([each.allows(wanted) for each in query_filters], axis=0)
+    assert allowed.tolist() == [False, False, True, False, False, False, True]

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.rerank.policies import SceneSettings
-from app.rerank.rules import MAX_RULES_BYTES, MAX_SCENES, NO_RULES, Rules, ScenePolicies
+from app.rerank.rules import MAX_NAMES, MAX_RULES_BYTES, MAX_SCENES, NO_RULES, Rules, ScenePolicies
 from app.settings import Settings
 
 SETTINGS = Settings(
@@ -82,6 +82,8 @@ def test_rules_come_back_from_json_as_they_were():
         {"policy": {"extensions": {"mine": {"number": 10**40}}}},
         {"policy": {"explore_beta": float("inf")}},
         {"policy": {"blocked_items": ["i" * MAX_RULES_BYTES]}},
+        {"policy": {"blocked_items": [f"i{n}" for n in range(MAX_NAMES + 1)]}},
+        {"scenes": {f"s{n}": {"pinned": {"a": 1}, "blocked_items": ["b"] * 10} for n in range(46)}},
         {"scenes": {"": {}}},
         {"scenes": {"a\nb": {}}},
         {"scenes": {f"s{n}": {} for n in range(MAX_SCENES + 1)}},

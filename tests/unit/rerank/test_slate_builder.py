@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.catalogue.ids import IdIndex
 from app.contracts import NO_HISTORY, Blocked, UserRecord
 from app.query_builder import QueryBuilder
 from app.rerank.filters import PolicyFilters, is_permitted
@@ -95,6 +96,24 @@ def test_only_available_items_that_are_not_excluded_are_permitted():
     available = np.array([True, False, True, True])
     permitted = is_permitted(query(n=4, exclude=[2]), rows(3, 2, 1, 0), available)
     assert permitted.tolist() == [True, False, False, True]
+
+
+def test_names_that_a_policy_blocks_are_looked_up_once():
+    looked_up = []
+
+    class CountingIds(IdIndex):
+        def rows(self, ids):
+            looked_up.append(len(ids))
+            return super().rows(ids)
+
+    names = CATALOGUE.ids.names(rows(20, 30))
+    catalogue = replace(CATALOGUE, ids=CountingIds(CATALOGUE.ids.keys))
+    policy_filters = PolicyFilters(catalogue, SceneSettings(blocked_items=tuple(names)))
+    for scene in ("home", "", "another"):
+        (blocking,) = policy_filters.build_filters(request("u", scene=scene), NO_HISTORY)
+        for _ in range(3):
+            assert blocking.allows(rows(19, 20, 30)).tolist() == [True, False, False]
+    assert looked_up == [2]
 
 
 def test_what_anybody_hides_is_withheld_from_a_user_of_unknown_filters():
