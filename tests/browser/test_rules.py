@@ -44,8 +44,10 @@ def group(page, name):
 
 def save(page, note):
     page.get_by_label("Note").first.fill(note)
-    page.get_by_role("button", name=re.compile("Save as version")).click()
-    page.get_by_text(re.compile("is saved. Every worker has it")).wait_for()
+    button = page.get_by_role("button", name=re.compile("Save as version"))
+    version = button.inner_text().rpartition(" ")[2]
+    button.click()
+    page.get_by_text(f"Version {version} is saved. Every worker has it").wait_for()
 
 
 def test_a_rule_is_set_tried_and_saved_and_holds_for_the_next_list(guarded, open_page, rules):

@@ -149,26 +149,29 @@ function Editor({ loaded, schema, scene, overview, reload }) {
   const [done, setDone] = useState(null);
   const isDirty = !same(data.rules, draft);
   useEffect(() => {
-    kept.draft = isDirty ? draft : null;
-    kept.data = isDirty ? data : null;
     if (!isDirty) return undefined;
     const warn = (event) => event.preventDefault();
     addEventListener("beforeunload", warn);
     return () => removeEventListener("beforeunload", warn);
-  }, [isDirty, draft, data]);
+  }, [isDirty]);
   const inSettings = Object.keys(data.settings.scenes || {});
   const names = [...new Set([HOME, ...inSettings, ...sceneNames(draft), ...(scene ? [scene] : [])])].sort();
   const overrides = (scene ? draft.scenes?.[scene] : draft.policy) || {};
-  const change = (name, value) => {
+  const write = (saved, rules) => {
+    const isChanged = !same(saved.rules, rules);
+    kept.draft = isChanged ? rules : null; // at once: the user may go to another page now
+    kept.data = isChanged ? saved : null;
     setFault(null);
+    setDraft(rules);
+  };
+  const edit = (rules) => {
     setDone(null);
-    setDraft(withSetting(draft, scene, name, value));
+    write(data, rules);
   };
   const take = (newest, rules) => {
     setData(newest);
     setLatest(newest);
-    setDraft(rules);
-    setFault(null);
+    write(newest, rules);
   };
   const saved = ({ notes, ...version }, rules) => {
     setDone({ ...version, notes });
@@ -192,7 +195,7 @@ function Editor({ loaded, schema, scene, overview, reload }) {
         isNew=${(name) => name && name !== HOME && !inSettings.includes(name)}
         mayChange=${mayChange}
         onAdd=${(name) => {
-          if (!names.includes(name)) setDraft({ ...draft, scenes: { ...draft.scenes, [name]: {} } });
+          if (!names.includes(name)) edit({ ...draft, scenes: { ...draft.scenes, [name]: {} } });
           go("rules", { scene: name });
         }}
       />
@@ -200,9 +203,9 @@ function Editor({ loaded, schema, scene, overview, reload }) {
         <h2>${scene ? `Rules of the scene ${scene}` : `Rules of ${ALL}`}</h2>
         ${mayChange &&
         (Object.keys(overrides).length > 0 || (scene && draft.scenes?.[scene])) &&
-        html`<p><button type="button" onClick=${() => setDraft(withoutScene(draft, scene))}>${scene ? "Remove the rules of this scene" : "Reset all of these"}</button></p>`}
+        html`<p><button type="button" onClick=${() => edit(withoutScene(draft, scene))}>${scene ? "Remove the rules of this scene" : "Reset all of these"}</button></p>`}
         <fieldset disabled=${!mayChange} aria-label="Settings">
-          <${SceneForm} key=${scene} schema=${schema} overrides=${overrides} inherit=${inheriting(data, draft, scene)} fault=${faultIn(fault, scene)} onChange=${change} />
+          <${SceneForm} key=${scene} schema=${schema} overrides=${overrides} inherit=${inheriting(data, draft, scene)} fault=${faultIn(fault, scene)} onChange=${(name, value) => edit(withSetting(draft, scene, name, value))} />
         </fieldset>
       </div>
     </div>
