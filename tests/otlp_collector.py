@@ -2,12 +2,14 @@
 
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import BinaryIO
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
@@ -64,12 +66,17 @@ def spans_in(body: bytes) -> Iterator[ReceivedSpan]:
 
 @dataclass
 class Collector:
-    """What has arrived. ``status`` is what it answers; ``hangs`` holds answers back."""
+    """What has arrived. ``status`` is what it answers; ``goes_on`` holds answers back if cleared.
+
+    ``misbehave`` writes an answer of its own instead, and closes the connection.
+    """
 
     port: int
     spans: list[ReceivedSpan] = field(default_factory=list)
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     status: int = 200
+    misbehave: Callable[[BinaryIO], None] | None = None
+    partial: ExportTracePartialSuccess | None = None  # what the answer says of rejected spans
     goes_on: threading.Event = field(default_factory=threading.Event)  # cleared: it answers nothing
 
     @property
@@ -102,7 +109,12 @@ def collecting(port: int = 0) -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["content-length"]))
             collector.take(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
             collector.goes_on.wait()
-            answer = ExportTraceServiceResponse().SerializeToString()
+            if collector.misbehave is not None:
+                self.close_connection = True
+                collector.misbehave(self.wfile)
+                return
+            whole = ExportTraceServiceResponse(partial_success=collector.partial)
+            answer = whole.SerializeToString()
             self.send_response(collector.status)
             self.send_header("content-type", "application/x-protobuf")
             self.send_header("content-length", str(len(answer)))

@@ -6,8 +6,10 @@ anyway: spans are built after the answer, on the thread that sends them.
 
 import logging
 import os
+import re
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -22,17 +24,23 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.trace.status import Status, StatusCode
+from requests import Session
 from typing_extensions import override
 
 from app.deadline import StageResult
+from app.observe.collector_connection import CollectorAdapter
 from app.observe.request_trace import RequestTrace
-from app.observe.tracing_settings import TracingSettings
+from app.observe.tracing_settings import TracingSettings, hide_query
 
 SCOPE = InstrumentationScope("recfunnel", version("recfunnel"))
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 RECALL = "recall"
 CHANNEL_START = "recall."  # of the names of the stages that are channels
 NANOSECONDS = 1_000_000_000
+MIN_SECRET = 4  # characters; shorter values are parts of words
+QUERY = re.compile(r"\?[^\s)'\"]+")
+HEADER_VALUE = re.compile(r"(in header (?:name|value)).*", re.DOTALL)  # as requests quotes it
+FAILURES: ContextVar[list[str]] = ContextVar("messages of the exporter")  # of this thread
 
 
 class OtlpSender:
@@ -44,15 +52,17 @@ class OtlpSender:
         ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` name the service, as with other
         programs, and ``OTEL_EXPORTER_OTLP_CERTIFICATE`` a private authority.
         """
-        self.endpoint = endpoint
-        self._reasons = _Reasons()
-        logging.getLogger(OTLPSpanExporter.__module__).addFilter(self._reasons)
+        self.endpoint = hide_query(endpoint)
+        headers = {name: value.get_secret_value() for name, value in settings.headers.items()}
+        self._secrets = list(headers.values())
+        logging.getLogger(OTLPSpanExporter.__module__).addFilter(MESSAGES)
         for module in (TraceContextTextMapPropagator.__module__, SpanContext.__module__):
             logging.getLogger(module).setLevel(logging.ERROR)  # callers could fill the log
+        session = Session()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, CollectorAdapter(settings.timeout_seconds))
         self._exporter = OTLPSpanExporter(
-            endpoint,
-            headers={name: value.get_secret_value() for name, value in settings.headers.items()},
-            timeout=settings.timeout_seconds,
+            endpoint, headers=headers, timeout=settings.timeout_seconds, session=session
         )
         self._resource = describe_worker().merge(OTELResourceDetector().detect())
         self._has_users = settings.user_ids
@@ -79,7 +89,8 @@ class OtlpSender:
 
     def send(self, traces: Sequence[RequestTrace]) -> str:
         """Send the spans of requests. Return why they are lost; "" if they arrived."""
-        self._reasons.first = ""
+        failures: list[str] = []
+        FAILURES.set(failures)
         spans: list[ReadableSpan] = []
         for trace in traces:
             if self._has_users and trace.user:
@@ -87,22 +98,34 @@ class OtlpSender:
             spans += SpanBuilder(trace, self._resource, self._ids.generate_span_id).build()
         if self._exporter.export(spans) is SpanExportResult.SUCCESS:
             return ""
-        return self._reasons.first or "no reply"
+        return hide_values(failures[0], self._secrets) if failures else "no reply"
 
     def close(self) -> None:
         """Send nothing more, and end the pause between two attempts of another thread."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
-class _Reasons(logging.Filter):
-    """Keeps the first message of the exporter, which says what failed, and writes none of them."""
-
-    first = ""
+class _Messages(logging.Filter):
+    """Keeps what the exporter says while a thread sends, and writes nothing of it."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        self.first = self.first or record.getMessage()
+        if (failures := FAILURES.get(None)) is not None:
+            failures.append(record.getMessage())
         return False
+
+
+def hide_values(text: str, secrets: Iterable[str]) -> str:
+    """Return a message of the exporter without these values of headers, and without queries."""
+    text = HEADER_VALUE.sub(r"\1", QUERY.sub("?***", text))
+    words = {word for secret in secrets for word in (secret, *secret.split())}
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) >= MIN_SECRET:
+            text = text.replace(word, "***")
+    return text
+
+
+MESSAGES = _Messages()
 
 
 def describe_worker() -> Resource:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from math import inf
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Protocol
 
@@ -61,8 +61,7 @@ class RequestTracer:
         self._capacity = capacity
         self._interval = interval
         self._queue: deque[RequestTrace] = deque()
-        self._overflow = 0  # traces that found the queue full; only the event loop writes it
-        self._counted_overflow = 0
+        self._counting = Lock()  # the event loop and the thread count
         self._lost = 0  # traces since the collector last took all that there were
         self._warned = 0.0  # when the log last said so, by time.monotonic
         self._is_ending = Event()
@@ -71,7 +70,7 @@ class RequestTracer:
     def add(self, trace: RequestTrace) -> None:
         """Queue the trace of a request that has ended; returns at once and never fails."""
         if len(self._queue) >= self._capacity:
-            self._overflow += 1
+            self._count_lost(1, f"it is too slow, {self._capacity} traces wait")
         else:
             self._queue.append(trace)
 
@@ -92,8 +91,7 @@ class RequestTracer:
         self._send_waiting()
 
     def _send_waiting(self) -> None:
-        lost_before = self._lost
-        self._count_overflow()
+        lost_before, n_sent = self._lost, 0
         while self._queue:
             n = min(BATCH_SIZE, len(self._queue))
             batch = [self._queue.popleft() for _ in range(n)]
@@ -106,22 +104,29 @@ class RequestTracer:
                     self._queue.clear()
             else:
                 self._metrics.count("traces", "sent", n=n)
-        if self._lost and self._lost == lost_before:
-            log.info("%s takes traces again; %d are lost", self._sender.endpoint, self._lost)
-            self._lost = 0
+                n_sent += n
+        if n_sent:
+            self._end_loss(lost_before)
 
-    def _count_overflow(self) -> None:
-        overflow = self._overflow
-        if new := overflow - self._counted_overflow:
-            self._counted_overflow = overflow
-            self._count_lost(new, f"it is too slow, {self._capacity} traces wait")
+    def _end_loss(self, lost_before: int) -> None:
+        """Log that the collector takes traces, if none was lost since there were so many."""
+        with self._counting:
+            lost = self._lost
+            has_ended = lost == lost_before
+            if has_ended:
+                self._lost = 0
+        if lost and has_ended:
+            log.info("%s takes traces again; %d are lost", self._sender.endpoint, lost)
 
     def _count_lost(self, n: int, reason: str) -> None:
         """Count traces, and name the reason in the log if they are the first for a while."""
-        self._metrics.count("traces", "lost", n=n)
-        self._lost += n
-        if self._lost == n or monotonic() - self._warned >= REMINDER_INTERVAL:
-            self._warned = monotonic()
+        with self._counting:
+            self._metrics.count("traces", "lost", n=n)
+            self._lost += n
+            is_due = self._lost == n or monotonic() - self._warned >= REMINDER_INTERVAL
+            if is_due:
+                self._warned = monotonic()
+        if is_due:
             log.warning(
                 "traces are lost (%s), and recfunnel_traces_total counts them; requests are "
                 "answered as before. The collector is %s",

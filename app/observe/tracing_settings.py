@@ -1,5 +1,7 @@
 """The settings of traces: where they are sent, and which requests have one."""
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
@@ -8,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from app.contracts import Share
 
 SIGNAL_PATH = "/v1/traces"  # of OTLP over HTTP
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
+HEADER_VALUE = re.compile(r"[ -~\xa1-\xac\xae-\xff]*")  # printable characters of latin-1
 
 
 def complete_endpoint(text: str | None) -> str | None:
@@ -27,6 +31,36 @@ def complete_endpoint(text: str | None) -> str | None:
     return parts._replace(path=path if path.endswith(SIGNAL_PATH) else path + SIGNAL_PATH).geturl()
 
 
+def hide_query(address: str) -> str:
+    """Return an address as it may be written to a log: its query may hold a key."""
+    parts = urlsplit(address)
+    return parts._replace(query="***" if parts.query else "", fragment="").geturl()
+
+
+def check_headers(headers: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
+    """Return headers without white space around their names and values, as files of keys have it.
+
+    Raises:
+        ValueError: HTTP cannot send one of them. The text has no value.
+    """
+    stripped = {
+        name.strip(): SecretStr(value.get_secret_value().strip()) for name, value in headers.items()
+    }
+    for name, value in stripped.items():
+        if not HEADER_NAME.fullmatch(name):
+            raise ValueError(
+                f"{len(name)} characters are no name of a header: write letters, digits and "
+                "hyphens, such as authorization"
+            )
+        if not HEADER_VALUE.fullmatch(value.get_secret_value()):
+            raise ValueError(
+                f"the value of {name} has a character that a header cannot have: write printable "
+                "characters of latin-1, in one line"
+            )
+    return stripped
+
+
+CollectorHeaders: TypeAlias = Annotated[dict[str, SecretStr], AfterValidator(check_headers)]
 Endpoint: TypeAlias = Annotated[str | None, AfterValidator(complete_endpoint)]
 
 
@@ -44,11 +78,15 @@ class TracingSettings(BaseModel):
         description="share of the requests that have a trace. The header `traceparent` of a "
         "request decides instead, if it has one",
     )
-    headers: dict[str, SecretStr] = Field(
-        {}, description='headers for the collector, such as `{authorization = "Bearer …"}`'
+    headers: CollectorHeaders = Field(
+        {}, description='headers for the collector, such as `{authorization = "Bearer YOUR-KEY"}`'
     )
     timeout_seconds: float = Field(
-        5.0, gt=0, le=60, description="the longest attempt to send some traces; then they are lost"
+        5.0,
+        gt=0,
+        le=60,
+        description="the longest attempt to send some traces, until the answer is whole; then "
+        "they are lost",
     )
     user_ids: bool = Field(
         False,  # noqa: FBT003 - as pydantic has it

@@ -16,6 +16,7 @@ import uvicorn
 
 from app.access.loopback import is_loopback
 from app.observe import logs
+from app.observe.tracing_settings import hide_query
 from app.process.bounded_protocol import BoundedProtocol
 from app.process.connection_limits import OpenConnections
 from app.process.embedded_server import DATA_FOLDER, embedded_server
@@ -128,7 +129,8 @@ def serve(settings: Settings, run: Callable[..., None] = run_workers) -> None:
         name = listener.getsockname()[:2]
         if complete.tracing.endpoint:
             share = 100 * complete.tracing.ratio
-            log.info("traces of %g %% of requests go to %s", share, complete.tracing.endpoint)
+            address = hide_query(complete.tracing.endpoint)
+            log.info("traces of %g %% of requests go to %s", share, address)
         run(
             partial(_configure, complete),
             listener,

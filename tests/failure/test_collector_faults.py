@@ -51,7 +51,8 @@ def test_a_collector_that_is_down_costs_traces_alone_and_is_taken_up_when_it_is_
 ) -> None:
     port = free_port()
     settings = {
-        "RECFUNNEL_TRACING__ENDPOINT": f"http://127.0.0.1:{port}",
+        "RECFUNNEL_TRACING__ENDPOINT": f"http://127.0.0.1:{port}/v1/traces?k=OTHERSECRET",
+        "RECFUNNEL_TRACING__HEADERS": json.dumps({"x-key": "HEADERSECRET\n"}),
         "RECFUNNEL_TRACING__RATIO": "1",
         "RECFUNNEL_TRACING__TIMEOUT_SECONDS": "0.5",
     }
@@ -75,6 +76,9 @@ def test_a_collector_that_is_down_costs_traces_alone_and_is_taken_up_when_it_is_
             ask(served, 5)  # while the collector does not answer
             status, left = served.end(signal.SIGTERM)
             assert (status, left) == (0, [])
+            assert collector.requests[0][1]["x-key"] == "HEADERSECRET"
+        assert "go to http://127.0.0.1" in served.log
+        assert "SECRET" not in served.log
 
 
 def a_stage_that_fails_is_an_error_in_its_span_and_in_the_log(

@@ -138,3 +138,40 @@ def test_a_worker_that_ends_asks_a_collector_that_refuses_only_once(
     tracer.close()
     assert counted(metrics) == {"lost": 10 * BATCH_SIZE}
     assert len(sender.batches) == 1
+
+
+def test_traces_that_find_the_queue_full_are_counted_while_the_collector_hangs(
+    sender: Sender, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    hangs, goes_on = Event(), Event()
+
+    def reply() -> str:
+        hangs.set()
+        goes_on.wait()
+        return ""
+
+    sender.reply = reply
+    tracer = RequestTracer(sender, metrics, capacity=1, interval=OFTEN)
+    tracer.start()
+    add(tracer, 1)
+    hangs.wait()
+    add(tracer, 2, 3, 4)
+    assert counted(metrics) == {"lost": 2}
+    assert "it is too slow, 1 traces wait" in caplog.text
+    goes_on.set()
+    tracer.close()
+
+
+def test_a_round_with_nothing_to_send_ends_no_loss(
+    sender: Sender, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    sender.reply = lambda: "refused"
+    tracer = RequestTracer(sender, metrics, interval=OFTEN)
+    add(tracer, 1)
+    tracer.start()
+    while not counted(metrics):
+        Event().wait(OFTEN)
+    Event().wait(50 * OFTEN)  # rounds without a trace
+    tracer.close()
+    assert "takes traces again" not in caplog.text

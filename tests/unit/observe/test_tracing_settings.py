@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.observe.tracing_settings import hide_query
 from app.settings import Settings, SettingsError, read_settings
 
 
@@ -61,3 +62,35 @@ def test_headers_come_from_either_source_and_are_not_shown(tmp_path, monkeypatch
     assert "s3cret" not in repr(Settings())
     monkeypatch.setenv("RECFUNNEL_TRACING__HEADERS", '{"x-key": "other"}')
     assert Settings().tracing.headers["x-key"].get_secret_value() == "other"
+
+
+@pytest.mark.parametrize("value", ["s3cret\n", " s3cret", "s3cret\r\n", "\ts3cret "])
+def test_white_space_around_a_header_is_not_sent(value):
+    headers = Settings(tracing={"headers": {" x-key ": value}}).tracing.headers
+    assert {name: secret.get_secret_value() for name, secret in headers.items()} == {
+        "x-key": "s3cret"
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("x-key", "Bearer s3cret…", "the value of x-key has a character"),
+        ("x-key", "s3cret\nx: y", "in one line"),
+        ("x-key", "s3cret\x00", "the value of x-key"),
+        ("s3cret key", "v", "no name of a header"),
+        ("", "s3cret", "no name of a header"),
+    ],
+    ids=["not latin-1", "two lines", "null", "a space", "no name"],
+)
+def test_a_header_that_http_cannot_send_is_named_without_its_value(name, value, reason):
+    with pytest.raises(SettingsError) as error:
+        read_settings({"tracing": {"headers": {name: value}}})
+    assert "tracing.headers" in str(error.value)
+    assert reason in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+def test_an_address_is_shown_without_its_query():
+    assert hide_query("http://a:1/v1/traces?k=secret#x") == "http://a:1/v1/traces?***"
+    assert hide_query("http://a:1/v1/traces") == "http://a:1/v1/traces"
