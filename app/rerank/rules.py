@@ -114,8 +114,8 @@ class Rules(BaseModel):
         if n > MAX_NAMES:
             raise ValueError(
                 f"the rules name {n:,} items, providers, categories and flags, and at most "
-                f"{MAX_NAMES} can be: give many items a flag with PUT /items and forbid the flag, block their "
-                "category, or take them out of every list with `is_available: false`"
+                f"{MAX_NAMES} can be: give many items a flag with PUT /items and forbid the flag, "
+                "block their category, or take them out of every list with `is_available: false`"
             )
         return self
 
