@@ -45,6 +45,10 @@ class StageError(Exception):
     """A stage cannot answer for an expected reason: a store is down, an artifact is absent."""
 
 
+class UnknownOutcomeError(StageError):
+    """A command was sent and not answered: it is not known whether the store has obeyed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """Items that a user must not be shown: by id, by provider and by category."""

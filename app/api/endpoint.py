@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from app.api.errors import RefusalError
-from app.contracts import StageError
+from app.contracts import StageError, UnknownOutcomeError
 from app.service.deployment import Deployment
 from app.service.service import Service
 
@@ -34,10 +34,17 @@ def require_deployment(service: Service) -> Deployment:
     return service.deployment
 
 
-async def await_store(work: Awaitable[Reply], failure: str = "the store did not answer") -> Reply:
-    """Wait for a reply of the store. Refuse with ``failure`` if it does not answer."""
+async def await_store(
+    work: Awaitable[Reply], failure: str = "the store did not answer", unknown: str = ""
+) -> Reply:
+    """Wait for a reply of the store. Refuse with ``failure`` if it does not answer.
+
+    ``unknown`` is what to say if it may have obeyed nevertheless; "": ``failure``.
+    """
     try:
         return await work
+    except UnknownOutcomeError as error:
+        raise RefusalError(503, f"{unknown or failure}: {error}", retry_after=1) from error
     except StageError as error:
         raise RefusalError(503, f"{failure}: {error}", retry_after=1) from error
 

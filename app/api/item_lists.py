@@ -10,7 +10,7 @@ from fastapi import Request as HttpRequest
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from app.api.endpoint import json_response
+from app.api.endpoint import json_response, service_of
 from app.api.filter_notes import filter_notes
 from app.api.item_fields import add_fields
 from app.api.schemas import ItemListQuery
@@ -69,6 +69,16 @@ def build_query(
     return funnel.query_builder.build(request, NO_HISTORY)
 
 
+def unknown_rules_notes(http: HttpRequest) -> list[str]:
+    """Return a sentence if the rules are not known, so that the settings alone are in force."""
+    if service_of(http).rules.is_known:
+        return []
+    return [
+        "the rules are not known, because Redis has not answered since the start: what they forbid "
+        "may be here"
+    ]
+
+
 def item_list_response(
     http: HttpRequest,
     deployment: Deployment,
@@ -98,6 +108,7 @@ def item_list_response(
     ]
     if not items and not every_note:
         every_note = ["nothing that may be shown in this scene and passes the filter is known here"]
+    every_note = [*unknown_rules_notes(http), *every_note]
     if every_note:
         body["notes"] = every_note
     body["took_ms"] = round((monotonic() - http.scope["arrived"]) * 1000, 3)

@@ -15,9 +15,19 @@ from app.api.endpoint import (
 )
 from app.api.errors import RefusalError, require_configured_type
 from app.api.events import EventsAccepted, store_events
-from app.api.item_fields import ItemFields, add_fields, field_faults
-from app.api.schemas import NEW_USER, PathId, PublicId, error_bodies
+from app.api.item_fields import ItemFields, add_fields
+from app.api.item_lists import build_query, unknown_rules_notes
+from app.api.list_options import require_valid_options
+from app.api.schemas import (
+    MAX_SCENE_LENGTH,
+    NEW_USER,
+    ItemListQuery,
+    PathId,
+    PublicId,
+    error_bodies,
+)
 from app.service.deployment import Deployment
+from app.settings import HOME
 from app.state.event_codec import Event
 
 router = APIRouter(tags=["users"])
@@ -42,9 +52,12 @@ class OnboardingItem(BaseModel):
 
 
 class OnboardingQuery(BaseModel):
-    """How many items to ask about, and what the answer says of them."""
+    """How many items to ask about, where, and what the answer says of them."""
 
     model_config = ConfigDict(extra="forbid")
+    scene: str = Field(
+        HOME, max_length=MAX_SCENE_LENGTH, description="Only what this scene may show."
+    )
     n: int = Field(DEFAULT_ITEMS, ge=MIN_ITEMS, le=MAX_ITEMS, description="12 to 24 is usual.")
     fields: ItemFields = Field(default_factory=list)
 
@@ -54,6 +67,7 @@ class OnboardingList(BaseModel):
 
     bundle: str
     items: list[OnboardingItem]
+    notes: list[str] | None = Field(None, description="Why the list may not be as expected.")
 
 
 class OnboardingPicks(BaseModel):
@@ -76,11 +90,14 @@ class OnboardingPicks(BaseModel):
 async def list_onboarding_items(http: Request) -> Response:
     """Return items that many users like, and that differ from one another."""
     query = read_query_string(http, OnboardingQuery)
-    deployment = require_deployment(service_of(http))
+    service = service_of(http)
+    deployment = require_deployment(service)
     catalogue = deployment.live_items.catalogue
-    if faults := field_faults(catalogue, query.fields):
-        raise RefusalError.of(faults)
-    rows = deployment.onboarding[catalogue.available[deployment.onboarding]][: query.n]
+    options = ItemListQuery(k=query.n, scene=query.scene)
+    require_valid_options(service, deployment, options, query.fields)
+    allowed = build_query(deployment.funnel, options, http.scope["arrived"])
+    rows = deployment.onboarding[catalogue.available[deployment.onboarding]]
+    rows = rows[allowed.allows(rows)][: query.n]
     columns = zip(
         catalogue.ids.names(rows), catalogue.titles.take(rows), rows.tolist(), strict=True
     )
@@ -89,7 +106,16 @@ async def list_onboarding_items(http: Request) -> Response:
         for item_id, title, row in columns
     ]
     add_fields(items, catalogue, rows, query.fields)
-    return json_response({"bundle": deployment.bundle.version, "items": items})
+    body: dict[str, Any] = {"bundle": deployment.bundle.version, "items": items}
+    notes = unknown_rules_notes(http)
+    if len(items) < query.n:
+        notes.append(
+            f"there are {len(items)} items to ask about in this scene: the others of the bundle's "
+            f"{len(deployment.onboarding)} are not available, or blocked or forbidden there"
+        )
+    if notes:
+        body["notes"] = notes
+    return json_response(body)
 
 
 @router.post(

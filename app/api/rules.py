@@ -23,7 +23,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.unknown_names import unknown_tag_notes
 from app.contracts import Blocked
 from app.rerank.policies import POLICIES, policy_names
-from app.rerank.rules import Rules, SceneOverrides, ScenePolicies
+from app.rerank.rules import FILTER_SETTINGS, Rules, SceneOverrides, ScenePolicies
 from app.rerank.slate_builder import COMPLETION
 from app.rules.rule_store import (
     MAX_VERSIONS,
@@ -39,6 +39,10 @@ MAX_AUTHOR = 64  # characters
 MAX_NOTE = 500  # characters
 MAX_NAMES = 500  # of the catalogue, of each kind, that a form can suggest
 NOT_STORED = "the rules were not saved"
+UNKNOWN_OUTCOME = (
+    "it is not known whether the rules were saved: look at GET /rules, or send the same "
+    "again, which saves them once"
+)
 EXAMPLE: JsonDict = {
     "version": 0,
     "author": "anna",
@@ -57,13 +61,12 @@ RESTORED = error_bodies(
 )
 
 
-FILTERS = ("blocked_items", "blocked_providers", "blocked_categories", "forbidden_flags")
 CAPS = COMPLETION.settings
 GROUPS: list[dict[str, Any]] = [
     {
         "name": "filters",
-        "summary": "never shows these items, whatever else acts",
-        "settings": FILTERS,
+        "summary": "never shows these items; rules add to what the settings block",
+        "settings": FILTER_SETTINGS,
     },
     *({"name": each.name, "summary": each.summary, "settings": each.settings} for each in POLICIES),
     {"name": "caps", "summary": "limits how many items of one kind a list has", "settings": CAPS},
@@ -308,7 +311,7 @@ async def _save(
     author = author_of(http, change.author)
     try:
         saving = service.rules.save(rules, change.version, author, change.note, restored)
-        version = await await_store(saving, NOT_STORED)
+        version = await await_store(saving, NOT_STORED, UNKNOWN_OUTCOME)
     except RulesConflictError as conflict:
         raise RefusalError(409, _describe_conflict(conflict.newest), "version") from None
     await _require_confirmed(service, version)

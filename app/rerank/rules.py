@@ -6,6 +6,7 @@ ones. They are checked by the models of the settings themselves.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias
 
 import orjson
@@ -33,6 +34,8 @@ NAMING_SETTINGS = (
     "pinned",
     "provider_places",
 )
+# Nothing unblocks what another level blocks: each level adds to the ones below.
+FILTER_SETTINGS = ("blocked_items", "blocked_providers", "blocked_categories", "forbidden_flags")
 MAX_RULES_BYTES = 131_072  # as JSON: a hundred versions stay below 13 MB of Redis
 
 SceneName: TypeAlias = Annotated[
@@ -129,15 +132,30 @@ class Rules(BaseModel):
         ``version`` is the number of these rules; 0: they were not saved.
 
         A scene has, in this order: what the rules set for it, what the settings set for it, what
-        the rules set for all scenes, and what the settings set for all scenes.
+        the rules set for all scenes, and what the settings set for all scenes. The settings of
+        hard filters are united instead: rules add to what the settings block in a scene.
         """
-        default = replace(base.default, **_values(self.policy))
+        of_all = _values(self.policy)
+        default = replace(base.default, **_unite_filters(of_all, base.default))
         scenes, own = {}, {}
         for name in sorted({*base.scenes, *self.scenes}):
             kept = {each: getattr(base.scenes[name], each) for each in base.own.get(name, ())}
-            chosen = kept | (_values(self.scenes[name]) if name in self.scenes else {})
+            own_rules = _values(self.scenes[name]) if name in self.scenes else {}
+            chosen = _unite_filters(kept | own_rules, base.of_scene(name), of_all)
             scenes[name], own[name] = replace(default, **chosen), frozenset(chosen)
         return ScenePolicies(default, scenes, own, version)
+
+
+def _unite_filters(
+    chosen: Mapping[str, Any], base: SceneSettings, of_all: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the chosen values, with those of hard filters added to what the levels below have."""
+    united = {
+        name: tuple(dict.fromkeys((*getattr(base, name), *of_all.get(name, ()), *chosen[name])))
+        for name in FILTER_SETTINGS
+        if name in chosen
+    }
+    return {**chosen, **united}
 
 
 def _values(overrides: BaseModel) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
 from typing import Any, Self
@@ -20,7 +20,7 @@ from typing import Any, Self
 import orjson
 from pydantic import ValidationError
 
-from app.contracts import StageError
+from app.contracts import StageError, UnknownOutcomeError
 from app.rerank.rules import NO_RULES, Rules, ScenePolicies
 from app.state.confirmations import WORKER_TIMEOUT, Confirmations
 from app.state.kept_file import keep_written, kept_path
@@ -86,6 +86,10 @@ class RuleVersion:
         """Return the text of its entry."""
         fields = {"author": self.author, "at": self.at, "note": self.note}
         return orjson.dumps({**fields, "restored": self.restored, "rules": self.content})
+
+    def is_same_change(self, other: "RuleVersion") -> bool:
+        """Return whether both are one change, which may have been sent at two times."""
+        return replace(self, at=0.0) == replace(other, at=0.0)
 
     @property
     def stream_id(self) -> bytes:
@@ -260,6 +264,9 @@ class RuleStore:
     ) -> RuleVersion:
         """Store a new version, and return it.
 
+        The same change that is sent again, because nobody knew whether it was stored, is stored
+        once: the version of the first time is returned.
+
         Args:
             rules: all of them.
             expected: number of the version that was changed: the newest one.
@@ -269,17 +276,21 @@ class RuleStore:
 
         Raises:
             RulesConflictError: another version is the newest.
-            StageError: the store did not confirm it.
+            UnknownOutcomeError: the store may have stored it.
+            StageError: the store did not store it.
         """
         new = RuleVersion(expected + 1, author, time(), note, restored, rules.to_json())
         number = await self._add(self._store, str(expected), new)
         if number < expected == self.version.number:  # the server has lost what is in force
             await self._add(self._store, "", self.version)
             number = await self._add(self._store, str(expected), new)
-        stored = await self.find(number) if number else NO_VERSION
-        if stored is None or stored.to_bytes() != new.to_bytes():
+        try:
+            stored = await self.find(number) if number else NO_VERSION
+        except StageError as error:
+            raise UnknownOutcomeError(*error.args) from None
+        if stored is None or not stored.is_same_change(new):
             raise RulesConflictError(stored or RuleVersion(number))
-        return new
+        return stored
 
     async def run(self) -> None:
         """Follow the versions until cancelled; failures of the server are logged and retried."""
@@ -301,7 +312,7 @@ class RuleStore:
                 await self._add(connection, "", self.version)
                 versions = await self._read(connection, 1) or versions
         self._apply(versions[0])
-        if self._fault and not self.version.number:  # none is known that could be read
+        if self._fault:  # a version before it may be newer than the one in force here
             await self._apply_last_readable(connection)
         self._log_refusal()
         self.offsets[self._key.encode()] = versions[0].stream_id
@@ -311,7 +322,8 @@ class RuleStore:
             self.changed.set()
 
     def apply_stream(self, _key: bytes, entries: Sequence[StreamEntry]) -> None:
-        self._apply(RuleVersion.of_entry(entries[-1]))
+        for entry in entries:  # all: the last one that can be read is in force
+            self._apply(RuleVersion.of_entry(entry))
         self._log_refusal()
 
     async def after_read(self, connection: Store, _longest: int) -> None:
@@ -333,7 +345,10 @@ class RuleStore:
         return int(await connection.command("EVAL", COMPARE_AND_ADD, 1, self._key, *values))
 
     async def _apply_last_readable(self, connection: Store) -> None:
+        """Bring the newest version into force that can be read, if it is a later one."""
         for version in await self._read(connection, MAX_VERSIONS):
+            if version.number <= self.version.number:
+                return
             with suppress(UnreadableRulesError):
                 self._put_into_force(version)
                 return

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
 
-from app.contracts import StageError
+from app.contracts import StageError, UnknownOutcomeError
 from app.state.redis_url import public_address
 from app.state.refused_writes import describe_refusal
 from app.state.shared_connection import SharedConnection, TooManyOwedError
@@ -181,7 +181,7 @@ class Store:
                 f"Redis at {self.address} owes too many replies to be asked for {name}"
             ) from None
         except TimeoutError:
-            raise StageError(
+            raise UnknownOutcomeError(
                 f"Redis at {self.address} did not answer {name} within "
                 f"{self._timeout * 1000:.0f} ms; look at its load and its slow log"
             ) from None

@@ -1,5 +1,7 @@
 """The store fails while rules are in force: they hold, a start without it says what is known."""
 
+import signal
+
 import pytest
 
 from app.service.rollout import RolloutTiming
@@ -79,6 +81,29 @@ def check_start_without_redis(out, server, blocked):
         answer = served.recommend("u1")
         assert ("rules", "unknown") in missing(answer)
         assert answer["items"]
+        for path in ("/popular", "/trending", "/items/i3/similar", "/onboarding"):
+            (note, *_) = served.client.get(path).json()["notes"]
+            assert note.startswith("the rules are not known, because Redis has not answered")
         warnings = served.client.get("/readyz").json()["warnings"]
         assert any("the rules are not known" in each for each in warnings)
         assert served.client.get("/rules").json()["is_known"] is False
+
+
+def test_after_a_time_out_nobody_claims_to_know_whether_rules_were_saved(out, server):
+    with running(out, REDIS_URL=server.url, **BRIEF) as served:
+        until(lambda: not served.recommend("u1")["degraded"], SOON)
+        blocked = ids_of(served.recommend("u1"))[:2]
+        change = {
+            "version": 0,
+            "author": "anna",
+            "rules": {"policy": {"blocked_items": blocked}},
+        }
+        server.signal(signal.SIGSTOP)
+        refused = served.client.put("/rules", json=change)
+        server.signal(signal.SIGCONT)
+        assert refused.status_code == 503
+        assert "it is not known whether the rules were saved" in refused.json()["error"]["message"]
+        saved = until(lambda: (one := served.client.put("/rules", json=change)).is_success and one)
+        assert saved.json()["version"] == 1
+        assert len(served.client.get("/rules/history").json()["versions"]) == 1
+        assert shows_none_of(asked_of_both_workers(served), blocked)

@@ -88,11 +88,47 @@ def test_a_saved_rule_acts_in_the_next_list_of_its_scene_and_of_no_other(service
     assert ids(service, scene="feed") == feed
 
 
-def test_a_rule_of_all_scenes_leaves_what_a_scene_sets_itself(service, client):
-    save(client, {"policy": {"blocked_categories": ["comedy"]}})
-    by_scene = client.get("/rules").json()["effective"]["scenes"]
+def test_a_rule_of_all_scenes_leaves_what_a_scene_sets_itself_and_blocks_in_all(service, client):
+    save(client, {"policy": {"blocked_categories": ["comedy"], "diversity": 0.7}})
+    effective = client.get("/rules").json()["effective"]
+    by_scene = effective["scenes"]
+    assert effective["policy"]["diversity"] == 0.7
+    assert by_scene["feed"]["diversity"] == 0.3
     assert by_scene["feed"]["blocked_categories"] == ["comedy"]
-    assert by_scene["kids"]["blocked_categories"] == ["war", "horror"]
+    assert by_scene["kids"]["blocked_categories"] == ["war", "horror", "comedy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/onboarding",
+        "/popular",
+        "/trending",
+        "/items/i3/similar",
+        "/items/i3/similar?by=content",
+        "/items/i3/bought-together",
+        "/recommend?user_id=u1",
+    ],
+)
+def test_no_list_has_what_rules_block(service, client, path):
+    categories = client.get("/rules/schema").json()["names"]["categories"]
+    if "bought" not in path:
+        assert client.get(path).json()["items"]
+    save(client, {"policy": {"blocked_categories": categories}})
+    body = client.get(path).json()
+    assert body["items"] == []
+    assert body["notes"]
+
+
+def test_onboarding_asks_about_what_its_scene_may_show(service, client):
+    offered = client.get("/onboarding?n=24&scene=kids").json()["items"]
+    assert offered
+    assert not any({"war", "horror"} & set(item["categories"]) for item in offered)
+    assert any(
+        {"war", "horror"} & set(i["categories"])
+        for i in client.get("/onboarding?n=24").json()["items"]
+    )
+    assert error_of(client.get("/onboarding?scene=kid"), 422)["field"] == "scene"
 
 
 def test_a_new_scene_is_served_and_an_unknown_one_is_still_refused(service, client):
@@ -234,12 +270,16 @@ def test_a_worker_that_does_not_confirm_is_named(service, client):
         service.service.confirm_timeout = 0.05
         try:
             late = client.put("/rules", json={"version": before, "rules": {}})
+            again = client.put("/rules", json={"version": before, "rules": {}})
         finally:
             service.service.confirm_timeout = within
             link.hdel(workers, silent)
+    assert error_of(again, 503) == error_of(late, 503)
     error = error_of(late, 503)
     assert f"version {before + 1} is stored, but 1 of the workers ({silent})" in error["message"]
     assert client.get("/rules").json()["version"] == before + 1
+    once_more = client.put("/rules", json={"version": before, "rules": {}})
+    assert (once_more.status_code, once_more.json()["version"]) == (200, before + 1)
 
 
 def test_a_worker_computes_one_preview_at_a_time(service, client):

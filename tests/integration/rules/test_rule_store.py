@@ -135,6 +135,48 @@ async def test_a_version_of_a_later_release_leaves_the_last_good_one_in_force(st
         assert (one.policies.default.diversity, one.alerts) == (0.6, [])
 
 
+async def test_a_start_with_an_old_file_takes_the_newest_version_that_can_be_read(
+    store, prefix, tmp_path
+):
+    path = tmp_path / "rules.json"
+    async with following(RuleStore(store, prefix, BASE)) as (one,):
+        for diversity in (0.1, 0.2, 0.3):
+            version = await save(one, diversity)
+            if version.number == 1:
+                path.write_bytes(b"1\n" + version.to_bytes())
+        await add_unreadable(store, prefix, 4)
+    worker = RuleStore(store, prefix, BASE)
+    worker.preload(path)
+    assert worker.version.number == 1
+    async with following(worker):
+        assert (worker.version.number, worker.newest.number) == (3, 4)
+        assert worker.policies.default.diversity == 0.3
+        assert "version 3 stays in force" in worker.refusal
+
+
+def test_of_versions_that_arrive_together_the_last_readable_one_is_in_force(store, prefix):
+    worker = RuleStore(store, prefix, BASE)
+    entries = [
+        (b"1-0", [b"e", RuleVersion(1, "a", 1.0, "", None, {}).to_bytes()]),
+        (b"2-0", [b"e", b"damaged"]),
+    ]
+    worker.apply_stream(b"", entries)
+    assert (worker.version.number, worker.newest.number) == (1, 2)
+
+
+async def test_the_same_change_sent_again_is_stored_once(store, prefix):
+    async with following(RuleStore(store, prefix, BASE)) as (one,):
+        first = await save(one, 0.1)
+        assert await save(one, 0.1, expected=0) == first
+        assert len(await one.history(9)) == 1
+        with pytest.raises(RulesConflictError):
+            await one.save(rules(0.1), 0, "bert", "a note")
+        with pytest.raises(RulesConflictError):
+            await one.save(rules(0.1), 0, "anna", "another note")
+        with pytest.raises(RulesConflictError):
+            await one.save(rules(0.2), 0, "anna", "a note")
+
+
 @pytest.mark.parametrize("text", [b"\xff", b"[]", b'{"author": "a"}', b'{"rules": {}}'])
 async def test_a_damaged_entry_is_refused_like_one_that_cannot_be_read(store, prefix, text):
     await store.command("XADD", rules_key(prefix), "1-0", "e", text)

@@ -31,23 +31,43 @@ def test_without_rules_the_settings_hold_unchanged():
 
 def test_a_rule_of_all_scenes_holds_where_a_scene_sets_nothing_itself():
     made = rules(policy={"forbidden_flags": [], "explore_slots": 3}).apply(SETTINGS)
-    assert made.default.forbidden_flags == ()
+    assert made.default.forbidden_flags == ("adult",)  # rules unblock nothing
     assert made.default.diversity == 0.3
     assert made.scenes["kids"].forbidden_flags == ("adult",)  # the same as in policy, but its own
     assert made.scenes["kids"].explore_slots == 3
-    assert made.scenes["feed"].forbidden_flags == ()
     assert made.scenes["feed"].explore_slots == 0
 
 
 def test_a_rule_of_a_scene_wins_and_a_new_scene_follows_the_rules_of_all():
     made = rules(
         policy={"diversity": 0.1},
-        scenes={"kids": {"forbidden_flags": []}, "new": {"pinned": {"i1": 1}}},
+        scenes={"feed": {"explore_slots": 4}, "new": {"pinned": {"i1": 1}}},
     ).apply(SETTINGS)
-    assert made.scenes["kids"].forbidden_flags == ()
+    assert made.scenes["feed"].explore_slots == 4
     assert (made.scenes["new"].pinned, made.scenes["new"].diversity) == ({"i1": 1}, 0.1)
     assert made.own["new"] == {"pinned"}
     assert SETTINGS.default.diversity == 0.3
+
+
+def test_what_any_level_blocks_is_blocked():
+    settings = Settings(
+        policy={"blocked_items": ["99"], "forbidden_flags": ["adult"]},
+        scenes={"kids": {"blocked_items": ["7"]}, "feed": {}},
+    ).scene_policies
+    made = rules(
+        policy={"blocked_items": ["50", "99"], "forbidden_flags": []},
+        scenes={
+            "kids": {"blocked_providers": ["acme"]},
+            "feed": {"blocked_items": ["1"]},
+            "new": {"forbidden_flags": ["loud"]},
+        },
+    ).apply(settings)
+    assert made.default.blocked_items == ("99", "50")
+    blocked = {name: scene.blocked_items for name, scene in made.scenes.items()}
+    assert blocked == {"kids": ("7", "50", "99"), "feed": ("99", "50", "1"), "new": ("99", "50")}
+    assert made.default.forbidden_flags == made.scenes["kids"].forbidden_flags == ("adult",)
+    assert made.scenes["new"].forbidden_flags == ("adult", "loud")
+    assert made.scenes["kids"].blocked_providers == ("acme",)
 
 
 def test_scenes_that_are_written_in_python_set_everything_themselves():

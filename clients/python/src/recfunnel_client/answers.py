@@ -658,6 +658,7 @@ class OnboardingList:
 
     bundle: str
     items: list[OnboardingItem]
+    notes: list[str] | None = None
 
 
 @dataclass(frozen=True)

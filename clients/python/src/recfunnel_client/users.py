@@ -91,10 +91,11 @@ def blocked(user_id: Id) -> Call[BlockedBody]:
 
 
 def onboarding(
-    n: int | None = None, *, fields: Sequence[str] | None = None
+    n: int | None = None, *, scene: str | None = None, fields: Sequence[str] | None = None
 ) -> Call[OnboardingList]:
     """Return items to ask a new user about."""
-    return Call("GET", "/onboarding", OnboardingList, {"n": n, "fields": listed(fields)})
+    options = {"n": n, "scene": scene, "fields": listed(fields)}
+    return Call("GET", "/onboarding", OnboardingList, options)
 
 
 def send_picks(
