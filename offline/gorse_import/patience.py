@@ -67,10 +67,10 @@ class Patience:
 
 
 def seconds_to_wait(response: httpx.Response) -> float:
-    """Return for how long a server wants to be left alone, by ``Retry-After``."""
+    """Return the seconds of the next pause, by ``Retry-After``; never less than ``PAUSE``."""
     text = response.headers.get("Retry-After", "")
     if text.isascii() and text.isdigit():
-        return float(text)
+        return max(PAUSE, float(text))
     try:
         until = parsedate_to_datetime(text)
     except ValueError:

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -33,7 +33,7 @@ class ChildProcess:
         Raises:
             OSError: it cannot be started.
         """
-        self.was_terminated = False  # because the process that started it ends
+        self.was_terminated = False  # by the one that started it
         self._process = subprocess.Popen(  # noqa: S603 - the command is ours
             list(command),
             stdin=subprocess.DEVNULL,
@@ -49,11 +49,13 @@ class ChildProcess:
         """Its exit status; negative: the signal that killed it. After ``wait`` alone."""
         return self._process.returncode
 
-    def wait(self, ending: threading.Event) -> None:
-        """Wait until the process ends; end it if this process is to end."""
+    def wait(
+        self, ending: threading.Event, is_unwanted: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Wait until the process ends; end it if this process is to end, or nobody wants it."""
         try:
             while self._process.poll() is None:
-                if ending.wait(0.1):
+                if ending.wait(0.1) or is_unwanted():
                     return
         finally:
             if self._process.poll() is None:

@@ -66,7 +66,7 @@ class RecordedTraining:
         """
         record = ExaminationRecord(
             examined=time.time(),
-            data=str(data) if data else None,
+            data=str(data.absolute()) if data else None,
             training_id=self.record.training_id,
             diagnosis=diagnose(loaded),
         )

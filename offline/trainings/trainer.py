@@ -84,7 +84,12 @@ class TrainingStarter:
         checked = time.monotonic()
         notice = self.occasion.notice()
         examiner = DataExaminer(
-            DataExamination(self.folder.path), notice.data, self.schema, self.program, self.ending
+            DataExamination(self.folder.path),
+            notice.data,
+            self.schema,
+            self.program,
+            self.ending,
+            lambda: self.folder.waiting() is not None,
         )
         while not self.ending.wait(self.poll):
             requested = self.folder.waiting()

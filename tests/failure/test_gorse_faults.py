@@ -280,6 +280,15 @@ def test_a_service_that_limits_the_rate_is_waited_for():
     assert waits == [7.0]
 
 
+@pytest.mark.parametrize("value", ["0", "00", "-1"])
+def test_a_server_that_names_no_pause_is_not_flooded(value):
+    answers = [httpx.Response(429, headers={"Retry-After": value}), httpx.Response(200)]
+    waits = []
+    patience = Patience("Gorse", sleep=waits.append)
+    patience.send(lambda: answers.pop(0), lambda status: status == 429, reconnects=False)
+    assert waits == [0.5]
+
+
 def test_a_service_that_ends_after_the_last_row_is_no_traceback():
     with http_client("http://127.0.0.1:9") as nowhere:
         assert GorseTarget(nowhere, Patience("shop")).attribute_names() is None

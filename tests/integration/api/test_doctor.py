@@ -1,7 +1,9 @@
 """``/doctor``: a real trainer examines the data that trainings read, and the result is shown."""
 
+import os
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +12,7 @@ from app.trainings.data_examination import LOCK, DataExamination, ExaminationRec
 from app.trainings.file_locks import holding
 from app.trainings.trainer_notices import TrainerNotice, announce
 from offline.trainings.background import OnRequest, service_arguments
+from offline.trainings.examiner import DataExaminer
 from offline.trainings.trainer import PROGRAM, TrainingStarter
 from tests.serving import hosted, leisurely, until
 
@@ -122,6 +125,54 @@ def test_an_examination_that_was_broken_off_is_done_by_the_next_trainer(service,
     assert service.client.get("/doctor").json()["state"] == "waiting"
     with trainer(service):
         until(lambda: service.client.get("/doctor").json()["diagnosis"])
+
+
+def test_an_examination_that_hangs_ends_when_a_training_is_requested(service, files):
+    """The data are a pipe that nobody writes to, which reads like a network drive that is dead."""
+    pipe = files / "interactions.csv"
+    os.mkfifo(pipe)
+    try:
+        with trainer(service):
+            service.client.post("/doctor")
+            until(lambda: service.client.get("/doctor").json()["state"] == "running")
+            training = service.client.post("/trainings", json={}).json()
+            url = f"/trainings/{training['training_id']}"
+            until(lambda: service.client.get(url).json()["state"] != "waiting")
+            body = service.client.get("/doctor").json()
+            assert body["state"] == "none"
+            assert "a training was requested, which goes first" in body["error"]
+    finally:
+        pipe.unlink()
+
+
+def test_an_examination_has_a_limit_and_names_its_data_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    examination = DataExamination(tmp_path / "trainings")
+    examination.request()
+    program = ["/bin/sh", "-c", "exec sleep 600"]
+    DataExaminer(examination, "data", None, program, threading.Event(), limit=0.1).serve_request()
+    record = examination.read()
+    assert "had not ended after 0.1 s" in record.error
+    assert record.data == str(Path("data").absolute())
+    assert examination.state() == "none"
+
+
+def test_a_request_that_a_restart_without_data_left_is_withdrawn(redis_url, tmp_path):
+    settings = leisurely(out=tmp_path / "out", redis_url=redis_url)
+    examination = DataExamination(settings.trainings_folder)
+    examination.request()
+    one = TrainingStarter(settings, service_arguments(settings), OnRequest(None), poll=0.01)
+    thread = threading.Thread(target=one.run)
+    with announce(settings.trainings_folder, TrainerNotice(data="elsewhere")):
+        DataExaminer(examination, None, None, PROGRAM, one.ending).serve_request()
+        assert examination.state() == "waiting"
+    thread.start()
+    try:
+        until(lambda: examination.state() == "none")
+        assert "no files to examine" in examination.read().error
+    finally:
+        one.ending.set()
+        thread.join()
 
 
 def test_of_two_trainers_one_examines(service, files):
