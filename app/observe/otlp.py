@@ -68,12 +68,16 @@ class OtlpSender:
         self._has_users = settings.user_ids
         self._ids = RandomIdGenerator()
         self._propagator = TraceContextTextMapPropagator()
-        self._sampler = ParentBased(TraceIdRatioBased(settings.ratio))
+        self._trusts_callers = settings.trust_callers
+        self._ratio = TraceIdRatioBased(settings.ratio)
+        self._sampler = ParentBased(self._ratio)
 
     def begin(self, traceparent: str, tracestate: str) -> RequestTrace | None:
         """Return the trace of a request with these headers; None: it has none.
 
-        The caller decides, if the first header is valid; else the share of requests.
+        A trace continues that of the caller, if the first header is valid. A trusted caller decides
+        whether there is one. Any other can only decide that there is none; else the share of
+        requests decides, whatever the id of the caller's trace.
         """
         context, parent = None, None
         if traceparent:
@@ -82,7 +86,10 @@ class OtlpSender:
             caller = get_current_span(context).get_span_context()
             parent = caller if caller.is_valid else None
         trace_id = parent.trace_id if parent else self._ids.generate_trace_id()
-        decision = self._sampler.should_sample(context, trace_id, "").decision
+        if parent and parent.trace_flags.sampled and not self._trusts_callers:
+            decision = self._ratio.should_sample(None, self._ids.generate_trace_id(), "").decision
+        else:
+            decision = self._sampler.should_sample(context, trace_id, "").decision
         if decision is not Decision.RECORD_AND_SAMPLE:
             return None
         return RequestTrace(trace_id, self._ids.generate_span_id(), parent)

@@ -75,8 +75,13 @@ class TracingSettings(BaseModel):
     )
     ratio: Share = Field(
         0.1,
-        description="share of the requests that have a trace. The header `traceparent` of a "
-        "request decides instead, if it has one",
+        description="share of the requests that have a trace. With `trust_callers`, the header "
+        "`traceparent` of a request decides instead, if it has one",
+    )
+    trust_callers: bool = Field(
+        False,  # noqa: FBT003 - as pydantic has it
+        description="record each request whose `traceparent` says so. For services that only your "
+        "own back ends reach: any caller, and pages of `cors_origins`, can have all traced",
     )
     headers: CollectorHeaders = Field(
         {}, description='headers for the collector, such as `{authorization = "Bearer YOUR-KEY"}`'

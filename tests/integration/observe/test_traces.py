@@ -34,6 +34,7 @@ def two_workers(
     settings = {
         "RECFUNNEL_TRACING__ENDPOINT": collector.endpoint,
         "RECFUNNEL_TRACING__RATIO": "0",
+        "RECFUNNEL_TRACING__TRUST_CALLERS": "true",
         "RECFUNNEL_TRACING__HEADERS": '{"X-Team": "shop"}',
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
     }
@@ -243,6 +244,27 @@ def test_a_request_that_is_refused_has_a_trace_with_its_status(
         "http.route": "/recommend",
     }
     assert whole.status == (UNSET, "")
+
+
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+def test_a_caller_that_is_not_trusted_causes_no_trace(ratio: float, trust: bool) -> None:
+    """The id of the first trace is the one that a share of the ids has first."""
+    settings = TracingSettings(ratio=ratio, trust_callers=trust)
+    sender = OtlpSender(settings, "http://127.0.0.1:9/v1/traces")
+    for trace_id in (f"{1:032x}", secrets.token_hex(16)):
+        start = f"00-{trace_id}-{secrets.token_hex(8)}"
+        trace = sender.begin(f"{start}-01", "")
+        assert (trace is not None) == (trust or ratio == 1)
+        assert trace is None or f"{trace.trace_id:032x}" == trace_id
+        assert sender.begin(f"{start}-00", "") is None
+    sender.close()
+
+
+def test_an_id_that_the_caller_chooses_does_not_pass_the_share() -> None:
+    sender = OtlpSender(TracingSettings(ratio=1e-12), "http://127.0.0.1:9/v1/traces")
+    assert sender.begin(f"00-{1 << 64:032x}-{secrets.token_hex(8)}-01", "") is None
+    sender.close()
 
 
 def test_the_reason_of_a_loss_is_that_of_the_last_attempt() -> None:
