@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-from requests import PreparedRequest, RequestException, Response, Timeout
+from requests import PreparedRequest, RequestException, Response
 from requests.adapters import HTTPAdapter
 from typing_extensions import override
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -54,8 +54,8 @@ class CollectorAdapter(HTTPAdapter):
         """Send a request, and read the answer.
 
         Raises:
-            Timeout: the answer was not whole in time.
-            RequestException: the collector did not take what was sent; the text says why.
+            RequestException: the answer was not whole in time, or the collector did not take
+                what was sent; the text says why.
         """
         self._socket, self._is_late = None, False
         timer = Timer(self._seconds, self._end_late)
@@ -88,7 +88,7 @@ class CollectorAdapter(HTTPAdapter):
 
     def _check_time(self, error: Exception | None = None) -> None:
         if self._is_late:
-            raise Timeout(f"its answer was not whole after {self._seconds:g} s") from error
+            raise RequestException(f"no whole answer after {self._seconds:g} s") from error
 
     def _watch(self, connected: socket.socket | None) -> None:
         self._socket = connected
