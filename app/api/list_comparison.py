@@ -5,6 +5,7 @@ counters, the same history and the same seed, so only the rules differ.
 """
 
 import zlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -14,7 +15,7 @@ import numpy as np
 from app.build import with_policies
 from app.bundle.bundle import Bundle
 from app.contracts import NO_HISTORY, NO_ROWS, History
-from app.deadline import StageRunner
+from app.deadline import NO_CHECKPOINTS, StageRunner
 from app.explain import MissingItem
 from app.funnel import Funnel, FunnelRun
 from app.request_log.request_record import RequestedExclusions, RequestRecord
@@ -22,6 +23,7 @@ from app.rerank.rules import ScenePolicies
 from app.service.deployment import Deployment
 
 PREVIEW_USERS = 20  # whose lists are compared
+MAX_SECONDS = 10.0  # for one list
 NOTHING_EXCLUDED = RequestedExclusions(NO_ROWS, NO_ROWS)
 
 
@@ -63,18 +65,37 @@ def choose_users(bundle: Bundle, n: int = PREVIEW_USERS) -> list[str]:
 
 
 async def compare_lists(
-    deployment: Deployment, user: str, scene: str, k: int, policies: ScenePolicies
+    deployment: Deployment,
+    record: RequestRecord,
+    policies: ScenePolicies,
+    wait_for_turn: Callable[[], Awaitable[None]],
 ) -> ListComparison:
-    """Return the lists that a user gets now and would get with other policies."""
-    record = RequestRecord(user=user, k=k, seed=zlib.crc32(user.encode()), scene=scene)
+    """Return the lists that a request gets now and would get with other policies.
+
+    No stage is skipped for lack of time, as it could be in one of the lists only. The event loop is
+    left to requests for lists before each step: ``wait_for_turn`` waits until it is free.
+    """
     with deployment.state.reading() as replica:
-        funnel = replica.reader
+        funnel = _without_checkpoints(replica.reader)
+        await wait_for_turn()
         runner, before = await _run(funnel, record, deployment.bundle)
+        await wait_for_turn()
         histories = ReadHistory(runner.recent or NO_HISTORY)
         changed = replace(with_policies(funnel, policies), histories=histories)
         _, after = await _run(changed, record, deployment.bundle)
+        await wait_for_turn()
         reasons = await deployment.cpu(_explain, (funnel, before), (changed, after))
     return ListComparison(before, after, reasons)
+
+
+def record_of(user: str, scene: str, k: int) -> RequestRecord:
+    """Return the request of a user whose lists are compared. Its seed is the same each time."""
+    return RequestRecord(user=user, k=k, seed=zlib.crc32(user.encode()), scene=scene)
+
+
+def _without_checkpoints(funnel: Funnel) -> Funnel:
+    coarse, fine = (replace(stage, by=np.inf) for stage in (funnel.coarse, funnel.fine))
+    return replace(funnel, by=NO_CHECKPOINTS, coarse=coarse, fine=fine)
 
 
 async def _run(
@@ -83,7 +104,9 @@ async def _run(
     arrived = monotonic()
     runner = StageRunner(arrived)
     request = record.to_request(bundle, arrived)
-    run = await runner.run_async("funnel", np.inf, partial(funnel.recommend, request, runner), None)
+    run = await runner.run_async(
+        "funnel", MAX_SECONDS, partial(funnel.recommend, request, runner), None
+    )
     return runner, run or funnel.recommend_fallback(request, runner)
 
 

@@ -1,8 +1,10 @@
 """``/rules``: what admins change of the policies of scenes while the service runs."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
@@ -25,6 +27,7 @@ from app.contracts import Blocked
 from app.rerank.policies import POLICIES, policy_names
 from app.rerank.rules import FILTER_SETTINGS, Rules, SceneOverrides, ScenePolicies
 from app.rerank.slate_builder import COMPLETION
+from app.rules.rule_effects import effect_notes
 from app.rules.rule_store import (
     MAX_VERSIONS,
     NO_VERSION,
@@ -33,8 +36,10 @@ from app.rules.rule_store import (
     UnreadableRulesError,
 )
 from app.service.service import Service
+from app.settings import HOME
 
 router = APIRouter(tags=["rules"])
+KEPT_BODIES = 4  # of ``GET /rules``; a process has one service, tests have more
 MAX_AUTHOR = 64  # characters
 MAX_NOTE = 500  # characters
 MAX_NAMES = 500  # of the catalogue, of each kind, that a form can suggest
@@ -197,12 +202,9 @@ async def get_rules(http: Request) -> Response:
         "newest": rules.newest.number,
         "refused": rules.refusal or None,
         "is_known": rules.is_known,
-        "rules": rules.version.read_rules().to_json(),
-        "settings": _own_settings(rules.base),
-        "effective": {
-            "policy": to_jsonable_python(rules.policies.default),
-            "scenes": to_jsonable_python(dict(rules.policies.scenes)),
-        },
+        "rules": rules.rules.to_json(),
+        "settings": orjson.Fragment(_pack_own_settings(rules.base)),
+        "effective": orjson.Fragment(_pack_policies(rules.policies)),
     }
     return json_response(body)
 
@@ -308,7 +310,7 @@ async def _save(
 ) -> dict[str, Any]:
     """Save a version. Refuse it unless the store takes it and every worker confirms it."""
     service = service_of(http)
-    author = author_of(http, change.author)
+    author, before = author_of(http, change.author), service.rules.rules
     try:
         saving = service.rules.save(rules, change.version, author, change.note, restored)
         version = await await_store(saving, NOT_STORED, UNKNOWN_OUTCOME)
@@ -317,6 +319,7 @@ async def _save(
     await _require_confirmed(service, version)
     deployment = service.deployment
     notes = rule_notes(deployment.live_items.catalogue, rules) if deployment else []
+    notes += effect_notes(rules, before, service.rules.base, HOME)
     return _render(version) | {"notes": notes}
 
 
@@ -356,13 +359,20 @@ def _render(version: RuleVersion) -> dict[str, Any]:
     }
 
 
-def _own_settings(base: ScenePolicies) -> dict[str, Any]:
+# Hundreds of names in dozens of scenes are megabytes: they are packed once for each version.
+@lru_cache(maxsize=KEPT_BODIES)
+def _pack_policies(policies: ScenePolicies) -> bytes:
+    scenes = to_jsonable_python(dict(policies.scenes))
+    return orjson.dumps({"policy": to_jsonable_python(policies.default), "scenes": scenes})
+
+
+@lru_cache(maxsize=KEPT_BODIES)
+def _pack_own_settings(base: ScenePolicies) -> bytes:
     scenes: dict[str, dict[str, Any]] = {
         name: {each: getattr(scene, each) for each in sorted(base.own.get(name, ()))}
         for name, scene in base.scenes.items()
     }
-    settings: dict[str, Any] = to_jsonable_python({"policy": base.default, "scenes": scenes})
-    return settings
+    return orjson.dumps(to_jsonable_python({"policy": base.default, "scenes": scenes}))
 
 
 def rule_notes(catalogue: Catalogue, rules: Rules) -> list[str]:

@@ -13,6 +13,7 @@ from app.api.list_comparison import (
     ListComparison,
     choose_users,
     compare_lists,
+    record_of,
     rows_of,
 )
 from app.api.rules import rule_notes
@@ -20,6 +21,7 @@ from app.api.schemas import MAX_SCENE_LENGTH, EventId, error_bodies
 from app.contracts import SLOTS
 from app.funnel import FunnelRun
 from app.rerank.rules import Rules
+from app.rules.rule_effects import effect_notes
 from app.service.deployment import Deployment
 from app.settings import HOME
 
@@ -114,12 +116,19 @@ async def preview_rules(http: Request, preview: PreviewIn) -> Response:
     comparisons = {}
     async with deployment.preview_turn:
         for user in users or [""]:  # without any user, what a new one gets
-            await service.admission.yield_to_lists()
+            record = record_of(user, preview.scene, preview.k)
             comparisons[user] = await compare_lists(
-                deployment, user, preview.scene, preview.k, policies
+                deployment, record, policies, service.admission.yield_to_lists
             )
     rendered = [_render(deployment, user, one) for user, one in comparisons.items()]
+    in_force = service.rules.rules
     notes = rule_notes(deployment.live_items.catalogue, preview.rules)
+    notes += effect_notes(preview.rules, in_force, service.rules.base, HOME)
+    if preview.scene not in scenes:
+        notes.append(
+            f'neither the settings nor these rules have the scene "{preview.scene}": what holds '
+            "for all scenes acts in it"
+        )
     memory = service.settings.with_policies(policies).shown_memory()
     if memory and not service.impressions.recently_shown_limit:
         notes.append(SHOWN_NOTE)

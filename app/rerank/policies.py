@@ -127,7 +127,11 @@ def _installed() -> dict[str, SlatePolicy]:
 def _check_order(names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names; raise ``ValueError`` unless each is that of a policy, and stands once."""
     unknown = [name for name in names if name not in BUILT_IN and name not in _installed()]
-    if unknown or len(set(names)) < len(names):
+    if unknown:
+        raise ValueError(
+            f"there is no policy {unknown[0]!r}; there are {', '.join(policy_names())}"
+        )
+    if len(set(names)) < len(names):
         raise ValueError(f"name each policy at most once: {', '.join(policy_names())}")
     return names
 

@@ -164,6 +164,7 @@ class RuleStore:
         self.base = base
         self.policies = base  # in force now
         self.version = NO_VERSION  # in force now
+        self.rules = NO_RULES  # of ``version``
         self.newest = NO_VERSION  # of the store; another one if it cannot be read here
         self.loaded = asyncio.Event()  # set once the store has been read
         self.changed = asyncio.Event()  # set when the content of the file has changed
@@ -373,8 +374,9 @@ class RuleStore:
         """
         if version == self.version:
             return
-        policies = version.read_rules().apply(self.base, version.number)
-        self.version, self.policies = version, policies
+        rules = version.read_rules()
+        policies = rules.apply(self.base, version.number)
+        self.version, self.rules, self.policies = version, rules, policies
         self.changed.set()
         log.info("version %d of the rules is in force", version.number)
         for listener in self._listeners:

@@ -192,7 +192,7 @@ class AnswerLogger:
         self._request_log.add_answer(entry)
 
     def _settings_of(self, policies: ScenePolicies | None) -> Mapping[str, Any]:
-        """Return the settings that decided what was shown, the rules of then included."""
+        """Return the settings that decided what was shown, the rules in force included."""
         if policies is not self._policies:
             settings = self._settings
             if policies is not None and policies.version:

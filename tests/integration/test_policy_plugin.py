@@ -55,5 +55,5 @@ def test_an_installed_policy_may_stand_in_the_order_of_a_scene(tmp_path):
     )
     order, summary, refusal = json.loads(answer.stdout)
     assert (order, summary) == (["reverse", "diversity"], "shows the worst first")
-    assert "name each policy at most once" in refusal
+    assert "there is no policy" in refusal
     assert "pinned, reverse" in refusal

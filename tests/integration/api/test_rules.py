@@ -17,6 +17,7 @@ from offline.commands.replay import find_differences, replay_order
 from offline.publish.starter import publish_starter
 from offline.replay_log.replay import RequestReplayer
 from offline.replay_log.stream_reader import StreamReader
+from tests.failure.test_redis import missing
 from tests.integration.test_service import another_version
 from tests.serving import hosted, leisurely, until
 
@@ -191,10 +192,23 @@ def test_a_change_is_undone_by_restoring_the_version_before(service, client):
         ({"policies": {}}, "rules.policies", "did you mean policy?"),
         ({"scenes": {"a": {"pin": {}}}}, "rules.scenes.a.pin", "pinned"),
         ({"policy": {"diversity": 3}}, "rules.policy.diversity", "less than or equal to 1"),
-        ({"policy": {"order": ["no"]}}, "rules.policy.order", "name each policy at most once"),
+        ({"policy": {"order": ["no"]}}, "rules.policy.order", "there is no policy 'no'; there are"),
+        (
+            {"policy": {"order": ["tail", "tail"]}},
+            "rules.policy.order",
+            "name each policy at most once",
+        ),
         ({"policy": {"blocked_items": ["i" * 200_000]}}, "rules", "at most 131,072 are kept"),
     ],
-    ids=["a setting", "a part", "in a scene", "a bound", "an order", "too large"],
+    ids=[
+        "a setting",
+        "a part",
+        "in a scene",
+        "a bound",
+        "an order",
+        "twice in an order",
+        "too large",
+    ],
 )
 def test_rules_that_settings_would_refuse_are_refused_by_name(client, rules, field, sentence):
     body = {"version": newest(client), "rules": rules}
@@ -228,6 +242,35 @@ def test_only_an_admin_saves_and_a_reader_reads(service):
         ):
             answer = service.client.request(method, path, json=body, headers=headers)
             assert error_of(answer, 403)["message"] == "this needs a key with the role admin"
+
+
+def test_notes_say_where_rules_may_not_act_as_meant(service, client):
+    rules = {"policy": {"diversity": 0.5}, "scenes": {"hoem": {"freshness": 0.1}}}
+    tried = client.post("/rules/preview", json={"rules": rules, "users": ["u1"]}).json()["notes"]
+    notes = save(client, rules)["notes"]
+    assert notes == tried
+    assert [note.split(":")[0] for note in notes] == [
+        'diversity of all scenes does not act in "feed"',
+        '"hoem" is a new scene',
+    ]
+    assert len(save(client, rules)["notes"]) == 1
+
+
+def test_a_preview_names_a_scene_that_nothing_sets(api):
+    asked = {"rules": {}, "users": ["u1"], "scene": "hoem"}
+    (note,) = api.client.post("/rules/preview", json=asked).json()["notes"]
+    assert 'the scene "hoem"' in note
+    assert api.client.post("/rules/preview", json=asked | {"scene": "home"}).json()["notes"] == []
+
+
+def test_a_preview_skips_no_stage_for_lack_of_time(trained, redis_url):
+    hurry = leisurely(out=trained, redis_url=redis_url)
+    times = hurry.checkpoints_ms | {"coarse": 0.001, "fine": 0.001}
+    with hosted(hurry.model_copy(update={"checkpoints_ms": times})) as late:
+        assert ("coarse", "late") in missing(late.recommend("u1"))
+        body = late.client.post("/rules/preview", json={"rules": {}}).json()
+        assert body["changed"] == 0
+        assert [user["degraded"] for user in body["users"]] == [[]] * 20
 
 
 def test_a_form_can_be_made_of_the_schema(client):
