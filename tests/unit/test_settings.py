@@ -189,6 +189,8 @@ def test_a_value_that_cannot_be_used_is_named():
     reason = r"the setting scenes\.front\.diversity cannot be used"
     with pytest.raises(SettingsError, match=reason):
         apply_slate_settings(Settings(), {"scenes": {"front": {"diversity": 7}}})
+    with pytest.raises(SettingsError, match="the setting scenes"):
+        apply_slate_settings(Settings(), {"scenes": {"front": 7}})
 
 
 def test_a_checkpoint_that_has_no_effect_any_more_is_named(caplog):
