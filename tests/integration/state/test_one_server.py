@@ -2,6 +2,8 @@
 
 import socket
 import subprocess
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import redis
@@ -27,26 +29,43 @@ def free_port():
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     """A server in cluster mode that has all slots: it refuses what spans two of them."""
-    port, bus = free_port(), free_port()
+    with cluster_server(tmp_path_factory) as (port, client):
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
+        until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"))
+        yield f"redis://127.0.0.1:{port}"
+
+
+@contextmanager
+def cluster_server(folders):
+    """Start a server. If it ends, because another test has taken its port, start another one."""
+    while True:
+        port = free_port()
+        process = start_cluster_server(port, folders.mktemp("cluster"))
+        try:
+            with redis.Redis(port=port) as client:
+                until(partial(has_begun, process, client))
+                if process.poll() is None:
+                    yield port, client
+                    return
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def has_begun(process, client):
+    return process.poll() is not None or answers(client)
+
+
+def start_cluster_server(port, folder):
     settings = {
         "port": port,
-        "cluster-port": bus,
+        "cluster-port": free_port(),
         "cluster-enabled": "yes",
         "save": "",
         "bind": "127.0.0.1",
     }
     options = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-    folder = tmp_path_factory.mktemp("cluster")
-    process = subprocess.Popen([find_binary(), *options], cwd=folder, stdout=subprocess.DEVNULL)
-    try:
-        with redis.Redis(port=port) as client:
-            until(lambda: answers(client))
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
-            until(lambda: b"cluster_state:ok" in client.execute_command("CLUSTER", "INFO"))
-        yield f"redis://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    return subprocess.Popen([find_binary(), *options], cwd=folder, stdout=subprocess.DEVNULL)
 
 
 def answers(client):

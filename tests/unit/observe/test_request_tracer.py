@@ -70,15 +70,17 @@ def test_what_waits_is_sent_in_order_and_in_small_batches(sender: Sender, metric
 def test_a_full_queue_drops_new_traces_and_counts_them(
     sender: Sender, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     tracer = RequestTracer(sender, metrics, capacity=3)
     add(tracer, *range(5))
     tracer.start()
     tracer.close()
     assert list(chain(*sender.batches)) == [0, 1, 2]
     assert counted(metrics) == {"sent": 3, "lost": 2}
-    (line,) = [record.getMessage() for record in caplog.records]
-    assert "it is too slow, 3 traces wait" in line
-    assert sender.endpoint in line
+    loss, end = [record.getMessage() for record in caplog.records]
+    assert "it is too slow, 3 traces wait" in loss
+    assert sender.endpoint in loss
+    assert "takes traces again; 2 are lost" in end
 
 
 def test_the_loss_is_said_once_and_so_is_its_end(
