@@ -1,7 +1,8 @@
 """Read the policies of scenes as a service has them now, its rules included."""
 
 from app.rerank.rules import ScenePolicies
-from app.rules.rule_store import UnreadableRulesError, read_policies
+from app.rules.rule_store import read_policies
+from app.rules.rule_version import UnreadableRulesError
 from app.settings import Settings
 from app.state.store import Store
 from offline.data.errors import DataError

@@ -12,21 +12,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
-from typing import Any, Self
-
-import orjson
-from pydantic import ValidationError
 
 from app.contracts import StageError, UnknownOutcomeError
 from app.rerank.rules import NO_RULES, Rules, ScenePolicies
+from app.rules.rule_version import NO_VERSION, RuleVersion, UnreadableRulesError
 from app.state.confirmations import WORKER_TIMEOUT, Confirmations
 from app.state.kept_file import keep_written, kept_path
 from app.state.refused_writes import WriteRefusedError
 from app.state.store import Store
-from app.state.streams import StreamEntry, follow_streams, parse_id
+from app.state.streams import StreamEntry, follow_streams
 
 log = logging.getLogger(__name__)
 
@@ -47,75 +43,12 @@ return tonumber(ARGV[2])
 """
 
 
-class UnreadableRulesError(Exception):
-    """A stored version that this release cannot read. The text says why."""
-
-
 class RulesConflictError(Exception):
     """Others have saved a version meanwhile."""
 
-    def __init__(self, newest: "RuleVersion") -> None:
+    def __init__(self, newest: RuleVersion) -> None:
         super().__init__(f"version {newest.number} was saved meanwhile")
         self.newest = newest
-
-
-@dataclass(frozen=True, slots=True)
-class RuleVersion:
-    """One version of the rules, as it is stored."""
-
-    number: int  # 0: nothing was ever saved
-    author: str = ""
-    at: float = 0.0  # unix seconds
-    note: str = ""
-    restored: int | None = None  # the version whose rules it has again
-    content: Any = None  # the rules as plain JSON; None: the entry is damaged
-
-    @classmethod
-    def of_entry(cls, entry: StreamEntry) -> Self:
-        """Read an entry of the stream. Fields that this release does not know are left out."""
-        number = parse_id(entry[0])[0]
-        try:
-            stored = orjson.loads(entry[1][-1])
-            author, note = str(stored["author"]), str(stored["note"])
-            restored = stored.get("restored")
-            return cls(number, author, float(stored["at"]), note, restored, stored["rules"])
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-            return cls(number)
-
-    def to_bytes(self) -> bytes:
-        """Return the text of its entry."""
-        fields = {"author": self.author, "at": self.at, "note": self.note}
-        return orjson.dumps({**fields, "restored": self.restored, "rules": self.content})
-
-    def is_same_change(self, other: "RuleVersion") -> bool:
-        """Return whether both are one change, which may have been sent at two times."""
-        return replace(self, at=0.0) == replace(other, at=0.0)
-
-    @property
-    def stream_id(self) -> bytes:
-        """The id of its entry."""
-        return b"%d-0" % self.number
-
-    def read_rules(self) -> Rules:
-        """Return the rules.
-
-        Raises:
-            UnreadableRulesError: this release cannot read them.
-        """
-        if not self.number:
-            return NO_RULES
-        try:
-            return Rules.model_validate(self.content)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"])) or "the entry"
-            reason = str(first["msg"]).removeprefix("Value error, ")
-            if first["type"] == "extra_forbidden":
-                reason = "there is no such setting"
-            raise UnreadableRulesError(f"{name}: {reason}") from None
-
-
-NO_VERSION = RuleVersion(0)
 
 
 def rules_key(prefix: str) -> str:

@@ -5,7 +5,8 @@ import re
 import pytest
 import redis
 
-from app.rules.rule_store import RuleVersion, rules_key
+from app.rules.rule_store import rules_key
+from app.rules.rule_version import RuleVersion
 from tests.browser.conftest import KEYS, SCRIPT, follow
 from tests.browser.test_console import NARROW, RUN_AXE
 from tests.serving import hosted, leisurely, until

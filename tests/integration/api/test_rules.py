@@ -12,7 +12,8 @@ from app.bundle.activation import point_to
 from app.bundle.bundle import find_current_bundle
 from app.request_log.writer import request_log_key
 from app.rerank.policies import SceneSettings
-from app.rules.rule_store import RuleVersion, rules_key
+from app.rules.rule_store import rules_key
+from app.rules.rule_version import RuleVersion
 from offline.commands.replay import find_differences, replay_order
 from offline.publish.starter import publish_starter
 from offline.replay_log.replay import RequestReplayer

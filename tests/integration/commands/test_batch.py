@@ -14,7 +14,8 @@ import redis
 from app.bundle.bundle import find_current_bundle
 from app.contracts import StageError
 from app.live_catalogue.item_store import item_records_key
-from app.rules.rule_store import RuleVersion, rules_key
+from app.rules.rule_store import rules_key
+from app.rules.rule_version import RuleVersion
 from app.state.user_store import change_count_key, erased_key, generation_key, lost_key
 from offline.batch.batch_lists import BatchFunnel, BatchOptions
 from offline.batch.store_watch import StoreWatch

@@ -5,7 +5,8 @@ import tomllib
 import pytest
 import redis
 
-from app.rules.rule_store import RuleVersion, rules_key
+from app.rules.rule_store import rules_key
+from app.rules.rule_version import RuleVersion
 from app.settings import Settings
 from offline.commands.rules import policies_to_toml, rules
 from offline.data.errors import DataError

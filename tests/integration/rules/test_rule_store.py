@@ -13,12 +13,11 @@ from app.rules.rule_store import (
     MAX_VERSIONS,
     RulesConflictError,
     RuleStore,
-    RuleVersion,
-    UnreadableRulesError,
     read_policies,
     rules_key,
     rules_path,
 )
+from app.rules.rule_version import RuleVersion, UnreadableRulesError
 from app.state.store import Store
 from tests.state import until
 
