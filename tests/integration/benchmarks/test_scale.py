@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import orjson
 import polars as pl
 import pytest
 from rich.console import Console
@@ -15,6 +16,7 @@ from benchmarks.scale.run import Training, build_table
 from benchmarks.scale.serve import ServingPlan, measure_serving
 from benchmarks.scale.world import END, SPAN, World
 from offline.data.readers import load_dataset
+from tests.serving import leisurely
 
 ITEMS, USERS, EVENTS = 2_000, 400, 12_000
 
@@ -118,7 +120,13 @@ def test_a_bundle_without_training_has_users_tables_and_vectors_of_its_items(mad
 
 
 def test_a_bundle_without_training_is_served_and_measured(made_up):
-    serving = measure_serving(made_up, ServingPlan(0.3, 0.3, budget_ms=60_000.0))
+    calm = leisurely()  # no list is refused, late or degraded, however busy the machine is
+    settings = {
+        "RECFUNNEL_CHECKPOINTS_MS": orjson.dumps(calm.checkpoints_ms).decode(),
+        "RECFUNNEL_REDIS_TIMEOUT_MS": str(calm.redis_timeout_ms),
+        "RECFUNNEL_MAX_IN_FLIGHT": "10000",
+    }
+    serving = measure_serving(made_up, ServingPlan(0.3, 0.3, 60_000.0, settings))
     assert serving.items == ITEMS
     assert serving.ndcg is None
     assert serving.whole_rate > 0
