@@ -29,7 +29,7 @@ def extract_slate_settings(settings: Settings) -> dict[str, Any]:
         }
     if "policy" in values:
         values["policy"] = _difference(policy, default)
-    return values
+    return {name: value for name, value in values.items() if value != {}}
 
 
 def apply_slate_settings(settings: Settings, values: Mapping[str, Any]) -> Settings:

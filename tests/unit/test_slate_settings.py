@@ -27,3 +27,16 @@ def test_what_rules_block_in_all_scenes_is_logged_once_and_read_back():
         assert set(back.scenes[name].blocked_items) == set(scene.blocked_items)
         assert back.scenes[name].order == scene.order
     assert set(back.scenes["kids"].blocked_items) == {"y", *BLOCKED}
+
+
+def test_rules_that_set_nothing_are_logged_as_no_settings():
+    settings = Settings()
+    emptied = settings.with_policies(Rules().apply(settings.scene_policies, 3))
+    assert extract_slate_settings(emptied) == extract_slate_settings(settings) == {}
+    back = apply_slate_settings(Settings(), extract_slate_settings(emptied))
+    assert (back.policy, back.scenes) == (settings.policy, settings.scenes)
+
+
+def test_a_scene_that_is_like_all_others_is_logged_because_lists_may_name_it():
+    settings = Settings(scenes={"kids": {}})
+    assert extract_slate_settings(settings) == {"scenes": {"kids": {}}}
