@@ -49,6 +49,7 @@ from app.api import (
 from app.api.access_control import AccessControl, SecurityHeaders, describe_security
 from app.api.allowed_hosts import AllowedHosts
 from app.api.body_bounds import BodyLimit
+from app.api.early_refusal import EarlyRefusal
 from app.api.hang_up import HangUp, answer_nobody
 from app.api.middleware import (
     FUNNEL_ROUTES,
@@ -63,6 +64,7 @@ from app.gorse_api.install import install_gorse_api
 from app.observe import logs
 from app.observe.metrics import Metrics
 from app.observe.request_tracer import RequestTracer
+from app.process.bounded_protocol import EARLY_ANSWER
 from app.process.connection_limits import ON_CLOSED
 from app.service.rollout import DEFAULT_TIMING, RolloutTiming
 from app.service.service import Service
@@ -135,6 +137,17 @@ def reload_on_hangup(keys: KeyRing, service: Service) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
 
 
+def server_state(
+    service: Service, keys: KeyRing, shares: RateShares, tracer: RequestTracer | None
+) -> dict[str, Any]:
+    """Return what the connections of the server need of the application."""
+    state: dict[str, Any] = {ON_CLOSED: partial(service.metrics.count, "connections_closed")}
+    if tracer is None:  # else each refusal has a trace
+        hosts = allowed_hosts(service.settings, keys)
+        state[EARLY_ANSWER] = EarlyRefusal(service, keys, shares, hosts)
+    return state
+
+
 def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT_TIMING) -> FastAPI:
     """Build the application; uvicorn calls this in each worker."""
     settings = settings or Settings()
@@ -155,7 +168,7 @@ def create_app(settings: Settings | None = None, timing: RolloutTiming = DEFAULT
             try:
                 if settings.workers > 1:  # the other workers answer until this one can
                     await service.first_attempt.wait()
-                yield {ON_CLOSED: partial(metrics.count, "connections_closed")}
+                yield server_state(service, keys, shares, app.state.tracer)
             finally:
                 await service.stop()
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ import psutil
 import uvicorn
 
 from app.main import create_app
+from app.process.bounded_protocol import BoundedProtocol
+from app.process.connection_limits import OpenConnections
 from app.process.draining_server import DrainingServer
 from app.service.rollout import DEFAULT_TIMING
 from app.service.service import Service
@@ -214,7 +217,10 @@ def hosted(settings: Settings, *, ready=True, timing=DEFAULT_TIMING) -> Iterator
     app = create_app(settings, timing)
     root.handlers[:], root.level = handlers, level
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_config=None, loop="asyncio", timeout_graceful_shutdown=3)
+        protocol = partial(BoundedProtocol, open_connections=OpenConnections(1_000, 500))
+        config = uvicorn.Config(
+            app, http=protocol, log_config=None, loop="asyncio", timeout_graceful_shutdown=3
+        )
         server = DrainingServer(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

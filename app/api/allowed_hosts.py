@@ -10,26 +10,40 @@ from app.observe.metrics import Metrics
 ANY = "*"
 
 
+class HostNames:
+    """The names of this service; ``*.shop.com`` stands for all names below it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._includes_all = ANY in names
+        self._names = frozenset(name.lower() for name in names)
+        self._endings = tuple(name[1:].lower() for name in names if name.startswith("*."))
+
+    def include(self, host: bytes) -> bool:
+        """Return whether a Host header names this service."""
+        if self._includes_all:
+            return True
+        name = name_of_host(host.decode("latin-1"))
+        return name in self._names or bool(self._endings and name.endswith(self._endings))
+
+
 class AllowedHosts:
-    """Answers only requests for these names; ``*.shop.com`` stands for all names below it."""
+    """Answers only requests for the names of this service."""
 
     def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str], metrics: Metrics) -> None:
         self._app = app
-        self._allows_any = ANY in allowed_hosts
-        self._names = frozenset(name.lower() for name in allowed_hosts)
-        self._endings = tuple(name[1:].lower() for name in allowed_hosts if name.startswith("*."))
+        self._names = HostNames(allowed_hosts)
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._allows_any:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-        name = name_of_host(host.decode("latin-1"))
-        if name in self._names or (self._endings and name.endswith(self._endings)):
+        if self._names.include(host):
             await self._app(scope, receive, send)
             return
         self._metrics.count("requests_refused", "host")
+        name = name_of_host(host.decode("latin-1"))
         message = f"the Host header names {name!r}, which allowed_hosts does not list: add it there"
         await error_response(400, message)(scope, receive, send)
 

@@ -6,11 +6,13 @@ the kernel has accepted, and connections whose request is still on the way.
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 
 import uvicorn
 from typing_extensions import override
+
+from app.process.acceptor import Acceptor
+from app.process.connection_share import ConnectionShare
 
 LINGER_SECONDS = 0.2  # for a request that is on the way to arrive
 BEAT_SECONDS = 0.5  # between two reports of a worker that its event loop runs
@@ -27,7 +29,11 @@ class DrainingServer(uvicorn.Server):
     """A server that ends after all connected clients have been answered and told to close."""
 
     def __init__(
-        self, config: uvicorn.Config, beat: Beat = beat_unheard, drain_seconds: float = 0.0
+        self,
+        config: uvicorn.Config,
+        beat: Beat = beat_unheard,
+        drain_seconds: float = 0.0,
+        share: ConnectionShare | None = None,
     ) -> None:
         """Prepare a server.
 
@@ -35,18 +41,24 @@ class DrainingServer(uvicorn.Server):
             config: of uvicorn.
             beat: called every ``BEAT_SECONDS`` while the event loop runs.
             drain_seconds: how long requests are still taken after the signal to end.
+            share: its connections beside those of other workers; None: there are no others.
         """
         super().__init__(config)
+        self.server_state: ConnectionShare = share or ConnectionShare()
         self._beat = beat
         self._drain_seconds = drain_seconds
         self._is_ending = False
         self._beating: asyncio.Task[None] | None = None
+        self._acceptors: list[Acceptor] = []
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start and listen. A signal to end that came meanwhile is obeyed in order."""
         self._beating = asyncio.create_task(self._beat_regularly())
-        await super().startup(sockets)
+        await super().startup([])  # uvicorn would accept every connection that it can
+        for listener in sockets or []:
+            self._acceptors.append(Acceptor(listener, self._protocol, self.server_state))
+            self._acceptors[-1].start(self.config.backlog)
         self._beat(self.started)
         if self.should_exit and self.started:
             await self.shutdown(sockets)
@@ -63,24 +75,12 @@ class DrainingServer(uvicorn.Server):
             (b"connection", b"close"),
         ]
         await asyncio.sleep(LINGER_SECONDS)
+        for acceptor in self._acceptors:
+            acceptor.stop()  # others may go on to listen on its socket
         for listener in sockets or []:
-            await self.stop_listening(listener)
+            listener.close()
         await asyncio.sleep(LINGER_SECONDS)
         await super().shutdown(sockets)
-
-    async def stop_listening(self, listener: socket.socket) -> None:
-        """Close the socket without dropping a waiting connection; others may still share it."""
-        last = listener.dup()
-        last.settimeout(0)
-        for server in self.servers:
-            server.close()
-        listener.close()
-        await asyncio.sleep(0.01)  # the event loop releases its own socket only in its next round
-        waiting = list(_accepted(last))
-        last.close()
-        loop = asyncio.get_running_loop()
-        for connection in waiting:
-            await loop.connect_accepted_socket(self._protocol, connection)
 
     async def _drain(self) -> None:
         """Go on answering, while ``/readyz`` tells load balancers to send no more requests."""
@@ -90,6 +90,7 @@ class DrainingServer(uvicorn.Server):
     async def _beat_regularly(self) -> None:
         while True:
             self._beat(self.started)
+            self.server_state.look()
             await asyncio.sleep(BEAT_SECONDS)
 
     def _protocol(self) -> asyncio.Protocol:
@@ -97,12 +98,3 @@ class DrainingServer(uvicorn.Server):
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         return protocol
-
-
-def _accepted(listener: socket.socket) -> Iterator[socket.socket]:
-    """Yield the connections that the kernel has accepted."""
-    with suppress(OSError):
-        while True:
-            connection, _ = listener.accept()
-            connection.settimeout(0)
-            yield connection

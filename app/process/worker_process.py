@@ -23,6 +23,7 @@ from multiprocessing.process import BaseProcess
 
 import uvicorn
 
+from app.process.connection_share import ConnectionCounts, ConnectionShare
 from app.process.draining_server import DrainingServer
 
 log = logging.getLogger(__name__)
@@ -87,13 +88,14 @@ class WorkerStarter:
 
     configure: Configure
     listener: socket.socket
+    counts: ConnectionCounts
     drain_seconds: float
     import_limit: float  # seconds for the forking process to import the application and to fork
     fork_limit: float  # seconds for it to fork when it has done so before
     _proven: int | None = field(default=None, init=False)  # the forking process that has forked
 
-    def start(self) -> WorkerProcess:
-        """Start a worker.
+    def start(self, place: int) -> WorkerProcess:
+        """Start a worker. ``place`` is where it counts its connections.
 
         Raises:
             OSError: the system has no memory, process or descriptor left for it.
@@ -104,7 +106,14 @@ class WorkerStarter:
         os.set_blocking(reports.fileno(), False)
         process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=work,
-            args=(self.configure, self.listener, reporting, self.drain_seconds),
+            args=(
+                self.configure,
+                self.listener,
+                reporting,
+                self.drain_seconds,
+                self.counts,
+                place,
+            ),
             name="recfunnel-worker",
         )
         try:
@@ -153,16 +162,22 @@ def _kill_forking_process(process: int | None, limit: float) -> None:
             os.kill(process, signal.SIGKILL)
 
 
-def work(
-    configure: Configure, listener: socket.socket, reporting: Connection, drain_seconds: float
+def work(  # noqa: PLR0913, PLR0917 - the arguments of a process
+    configure: Configure,
+    listener: socket.socket,
+    reporting: Connection,
+    drain_seconds: float,
+    counts: ConnectionCounts,
+    place: int,
 ) -> None:
-    """Serve as a worker."""
+    """Serve as a worker, which counts its connections at this place."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the application handles it once it runs
     threading.Thread(target=end_with_parent, daemon=True).start()
     os.set_blocking(reporting.fileno(), False)
     report = partial(_report, reporting.fileno())
     with suppress(KeyboardInterrupt):  # Ctrl-C reaches parent and workers; it is a clean end
-        DrainingServer(configure(), report, drain_seconds).run([listener])
+        share = ConnectionShare(counts, place)
+        DrainingServer(configure(), report, drain_seconds, share).run([listener])
 
 
 def _report(pipe: int, is_listening: bool) -> None:  # noqa: FBT001 - the form of ``Beat``

@@ -1,10 +1,11 @@
 """Worker processes on one socket: replaced when they die or hang, ended without losing a request.
 
-Each worker reports through a pipe that its event loop runs. The pipe closes when the worker ends,
-even if the process that forked it ended before. The parent counts the silence of a worker only
-while the parent itself runs: when the whole machine stops, no worker is blamed. The parent waits
-for ``hang`` seconds again before it kills another worker. A worker that dies soon after each start
-is started again after longer and longer pauses; the others go on meanwhile.
+New connections are spread evenly, see ``connection_share``. Each worker reports through a pipe that
+its event loop runs. The pipe closes when the worker ends, even if the process that forked it ended
+before. The parent counts the silence of a worker only while the parent itself runs: when the whole
+machine stops, no worker is blamed. The parent waits for ``hang`` seconds again before it kills
+another worker. A worker that dies soon after each start is started again after longer and longer
+pauses; the others go on meanwhile.
 """
 
 import logging
@@ -16,8 +17,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from types import FrameType
 
+from app.process.connection_share import ConnectionCounts
 from app.process.draining_server import BEAT_SECONDS, DrainingServer
-from app.process.worker_process import LISTENING, Configure, WorkerProcess, WorkerStarter
+from app.process.worker_process import (
+    LISTENING,
+    START_METHOD,
+    Configure,
+    WorkerProcess,
+    WorkerStarter,
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +68,12 @@ def run_workers(
         report = _FirstListening(on_listening)
         DrainingServer(configure(), report, supervision.drain).run([listener])
         return
-    supervisor = _Supervisor(configure, listener, _FirstListening(on_listening), supervision)
+    counts = ConnectionCounts.shared(workers, START_METHOD)
+    report = _FirstListening(on_listening)
+    supervisor = _Supervisor(configure, listener, counts, report, supervision)
     signal.signal(signal.SIGHUP, supervisor.reload)
     try:
-        supervisor.run(workers)
+        supervisor.run()
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         listener.close()  # the parent's socket accepts no connection
@@ -87,6 +97,7 @@ class _FirstListening:
 class _Place:
     """One of the workers, and when it is started again after its end."""
 
+    number: int  # where the worker counts its connections
     worker: WorkerProcess
     short_lives: int = 0  # workers in a row that ended soon after their start
     due: float | None = field(default=None, init=False)  # None: the end was not seen yet
@@ -117,18 +128,20 @@ class _Supervisor:
         self,
         configure: Configure,
         listener: socket.socket,
+        counts: ConnectionCounts,
         on_report: _FirstListening,
         supervision: Supervision,
     ) -> None:
+        self._counts = counts
         self._on_report = on_report
         self._supervision = supervision
         self._places: list[_Place] = []
         limits = supervision.start, supervision.hang
-        self._starter = WorkerStarter(configure, listener, supervision.drain, *limits)
+        self._starter = WorkerStarter(configure, listener, counts, supervision.drain, *limits)
 
-    def run(self, workers: int) -> None:
-        for _ in range(workers):
-            self._places.append(_Place(self._starter.start()))
+    def run(self) -> None:
+        for number in range(self._counts.workers):
+            self._places.append(_Place(number, self._starter.start(number)))
         last = time.monotonic()
         while True:
             wait([worker.reports for worker in self._live()], self._longest_wait(last))
@@ -194,11 +207,12 @@ class _Supervisor:
             if place.due is not None and now >= place.due:
                 self._replace(place, now)
             elif place.due is None and place.worker.has_ended:
+                self._counts.clear(place.number)
                 place.plan_restart(self._supervision.restart, now)
 
     def _replace(self, place: _Place, now: float) -> None:
         try:
-            worker = self._starter.start()
+            worker = self._starter.start(place.number)
         except (OSError, EOFError) as error:  # the others go on meanwhile
             place.due = now + self._supervision.restart
             log.error("a worker cannot be started now, and is later: %r", error)  # noqa: TRY400

@@ -66,6 +66,7 @@ class Admission:
         self.budget = budget
         self.max_in_flight = max_in_flight
         self.in_flight = 0  # admitted and not answered
+        self._announced = 0  # read in this round of the loop, to be admitted in the next one
         self.service_time = 0.0  # seconds of the event loop that one request takes; 0: unknown
         self.margin = 0.0  # seconds; about 1 % of requests exceed their prediction by more
         self.clients: dict[str, ClientLoad] = {}  # active ones, by name
@@ -93,6 +94,37 @@ class Admission:
             OverloadError: the request cannot be answered within its budget.
         """
         ahead = self.in_flight
+        end, load, is_admitted = self._judge(arrived, client, ahead)
+        if not is_admitted:
+            raise self._refusal(f"{ahead} requests are in flight; try again later")
+        self.in_flight += 1
+        self._is_idle.clear()
+        self.clients[client].in_flight += 1
+        return AdmittedRequest(candidate_share(load), end, client)
+
+    def would_admit(self, client: str = "") -> bool:
+        """Return whether a request of a client that has just been read would be admitted.
+
+        If so, its task asks for admission in the next round of the event loop. Until then it counts
+        as ahead of those that are read after it.
+        """
+        now = self._clock()
+        if not self._judge(now, client, self.in_flight + self._announced)[2]:
+            self._refused_at = now
+            return False
+        if not self._announced:
+            asyncio.get_running_loop().call_soon(self._forget_announced)
+        self._announced += 1
+        return True
+
+    def _forget_announced(self) -> None:
+        self._announced = 0
+
+    def _judge(self, arrived: float, client: str, ahead: int) -> tuple[float, float, bool]:
+        """Return when a request should be answered, its load, and whether it is admitted.
+
+        The load is the share of the budget that it needs.
+        """
         end = max(self._clock(), arrived) + (ahead + 1) * self.service_time
         load = (end - arrived + self.lag + self.margin) / self.budget
         share = self._share_of(client)
@@ -100,12 +132,8 @@ class Admission:
         # A client below its share is admitted without the margin: late is better than refused
         # because of others.
         risked = self.margin / self.budget if 0.0 <= share <= 1.0 else 0.0
-        if ahead and (load - risked > limit or ahead >= limit * self.max_in_flight):
-            raise self._refusal(f"{ahead} requests are in flight; try again later")
-        self.in_flight += 1
-        self._is_idle.clear()
-        self.clients[client].in_flight += 1
-        return AdmittedRequest(candidate_share(load), end, client)
+        is_full = load - risked > limit or ahead >= limit * self.max_in_flight
+        return end, load, not ahead or not is_full
 
     def release(self, admitted: AdmittedRequest, *, is_refused: bool = False) -> None:
         """Record that an admitted request has ended, and learn how good the prediction was.

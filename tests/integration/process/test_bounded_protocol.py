@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 
 from app.process.bounded_protocol import (
+    EARLY_ANSWER,
     MAX_DISCARDED_BYTES,
     MAX_HEADER_BYTES,
     MAX_HEADERS,
@@ -25,6 +26,8 @@ SHORT = 0.3
 PATIENT = ConnectionTimes(LONG, LONG, LONG, LONG)
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n"
 POST = b"POST / HTTP/1.1\r\nhost: x\r\n"
+FULL = b"GET /full HTTP/1.1\r\nhost: x\r\n"
+REFUSAL = b"content-length: 2\r\n\r\nno"  # after the status line
 LARGE = 64 * 2**20  # more than the buffers of both ends
 
 
@@ -42,16 +45,29 @@ async def application(scope, receive, send):
         await send({"type": "http.response.body", "body": part, "more_body": more})
 
 
+async def overloaded(scope, receive, send):
+    """Answer, and have requests for ``/full`` refused as soon as their headers are read."""
+    if scope["type"] == "lifespan":
+        await receive()
+        refuse = lambda url, _: REFUSAL if url == b"/full" else None  # noqa: E731
+        scope["state"][EARLY_ANSWER] = refuse
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        await application(scope, receive, send)
+
+
 @contextmanager
-def listening(times=PATIENT, limit=100):
+def listening(times=PATIENT, limit=100, served=application, lifespan="off"):
     """Serve, and yield the address and the open connections."""
     known = OpenConnections(limit, limit, times)
     config = uvicorn.Config(
-        application,
+        served,
         http=partial(BoundedProtocol, open_connections=known),
         ws="none",
         log_config=None,
-        lifespan="off",
+        lifespan=lifespan,
         loop="asyncio",
         timeout_graceful_shutdown=1,
     )
@@ -234,3 +250,65 @@ def test_connections_over_the_bound_are_refused_while_all_are_busy():
         busy.sendall(b"xx")
         assert busy.recv(12) == b"HTTP/1.1 200"
         assert is_served(address)
+
+
+@pytest.fixture(scope="module")
+def full():
+    with listening(served=overloaded, lifespan="on") as (address, known):
+        yield address, known
+
+
+def read_answer(link, body):
+    received = b""
+    while not received.endswith(body):
+        received += link.recv(2**16)
+    return received
+
+
+def test_a_refusal_before_the_application_leaves_the_connection_open(full):
+    with connected(full[0]) as link:
+        for _ in range(3):
+            link.sendall(FULL + b"\r\n")
+            answer = read_answer(link, b"no")
+            assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\ndate: ")
+            assert answer.endswith(b"\r\n" + REFUSAL)
+            link.sendall(GET + b"\r\n")
+            assert read_answer(link, b"\r\n\r\nxx").startswith(b"HTTP/1.1 200 ")
+
+
+def test_refusals_keep_their_place_among_the_answers(full):
+    requests = [FULL, FULL, GET, FULL, GET, GET, FULL]
+    data = b"".join(one + b"\r\n" for one in requests) + GET + b"connection: close\r\n\r\n"
+    # One that follows a request in flight passes the application, which does not know of it.
+    assert [part[:3] for part in exchange(full[0], data).split(b"HTTP/1.1 ")[1:]] == [
+        *(b"503", b"503"),
+        *([b"200"] * 6),
+    ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        FULL + b"connection: close\r\n",
+        FULL.replace(b"1.1", b"1.0") + b"connection: keep-alive\r\n",
+        FULL.replace(b"GET", b"POST") + b"connection: close\r\ncontent-length: 0\r\n",
+    ],
+    ids=["last of its connection", "old version", "other method"],
+)
+def test_what_is_unusual_is_left_to_the_application(full, request_):
+    assert exchange(full[0], request_ + b"\r\n").startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_with_refusals_is_not_the_one_that_gives_way():
+    with (
+        listening(limit=2, served=overloaded, lifespan="on") as (address, known),
+        connected(address) as first,
+        connected(address) as second,
+    ):
+        until(lambda: len(known) == 2)
+        first.sendall(FULL + b"\r\n")
+        read_answer(first, b"no")
+        assert is_served(address)  # in the place of the second one
+        assert read_all(second) == b""
+        first.sendall(FULL + b"\r\n")
+        assert read_answer(first, b"no")

@@ -277,23 +277,6 @@ def test_a_server_told_to_end_answers_who_is_connected_who_waits_and_who_has_not
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-async def test_connections_that_the_kernel_accepted_are_taken_in_before_the_socket_closes():
-    listener = bound()
-    listener.listen()
-    server = DrainingServer(configure())
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    server.servers = []
-    with socket.create_connection(listener.getsockname(), timeout=5) as waiting:
-        waiting.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
-        await server.stop_listening(listener)
-        assert listener.fileno() == -1
-        answer = await asyncio.to_thread(waiting.recv, 1_000)
-        assert b"200 OK" in answer
-        for connection in list(server.server_state.connections):
-            connection.shutdown()
-
-
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_workers_that_die_are_replaced_and_all_end_with_their_parent(restored, caplog, n_workers):
     listener = bound()

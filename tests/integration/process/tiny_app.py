@@ -5,10 +5,13 @@ import os
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import uvicorn
 
+from app.process.bounded_protocol import BoundedProtocol
+from app.process.connection_limits import OpenConnections
 from app.process.workers import run_workers
 
 
@@ -28,7 +31,10 @@ def configure():
         with starts.open("a") as file:
             file.write(f"{time.monotonic()}\n")
         raise SystemExit(3)
-    return uvicorn.Config(slow, log_config=None, loop="asyncio", lifespan="off", backlog=64)
+    protocol = partial(BoundedProtocol, open_connections=OpenConnections(1_000, 1_000))
+    return uvicorn.Config(
+        slow, http=protocol, log_config=None, loop="uvloop", lifespan="off", backlog=64
+    )
 
 
 def bound(port=0):

@@ -98,6 +98,43 @@ def test_the_number_of_requests_in_flight_has_a_ceiling(clock):
     assert len(admit_all(Admission(BUDGET, 7, clock), clock)) == 7
 
 
+async def test_requests_that_are_read_in_one_round_count_one_after_the_other(admission, clock):
+    await measured(admission, clock, 5.0)
+    assert [admission.would_admit() for _ in range(25)] == [True] * 20 + [False] * 5
+    await asyncio.sleep(0)  # now they ask for admission
+    assert len(admit_all(admission, clock)) == 20
+    assert not admission.would_admit()
+    admission.in_flight -= 1
+    assert admission.would_admit()
+    assert not admission.would_admit()
+
+
+async def test_a_request_that_is_read_is_refused_after_those_in_flight_alone(admission, clock):
+    await measured(admission, clock, 10 * BUDGET)
+    assert admission.would_admit()
+    assert not admission.would_admit()
+
+
+async def test_a_request_that_is_read_is_refused_as_its_client_would_be(admission, clock):
+    await measured(admission, clock, 5.0)
+    admission.release(admission.admit(clock.now, "light"))
+    admit_until_refused(admission, clock, "heavy")
+    assert not admission.would_admit("heavy")
+    assert admission.would_admit("light")
+
+
+async def test_after_an_early_refusal_a_late_request_is_refused_too(admission, clock):
+    await measured(admission, clock, 1.0)
+    arrived = clock.now
+    admitted = [admission.admit(arrived) for _ in range(100)]
+    clock.now += BUDGET
+    assert not admission.would_admit()
+    for other in admitted[1:]:
+        admission.release(other)
+    with pytest.raises(OverloadError):
+        await admission.wait_for_turn(arrived)
+
+
 async def test_a_request_is_admitted_when_no_other_is_in_flight_however_long_one_takes(
     admission, clock
 ):
