@@ -38,9 +38,10 @@ class StageResult(NamedTuple):
 class Checkpoints:
     """The seconds of each stage.
 
-    ``history`` and ``recall`` limit how long a request waits for a store, from when it asks. The
-    others limit computations: seconds after which the stage does not begin, from when the turn of
-    the request came. What a stage saves is left for the next.
+    ``history`` and ``recall`` limit how long a request waits for a store, from when it asks. For
+    its history a request also waits as long as its turn to compute has not come. The others limit
+    computations: seconds after which the stage does not begin, from when the turn of the request
+    came. What a stage saves is left for the next.
     """
 
     history: float = 0.050
@@ -63,6 +64,7 @@ class StageRunner:
     query: Query | None = None  # set once the computation has begun
     proposals: list[Proposal] = field(default_factory=list)  # set once recall has ended
     turn: Turn | None = None  # waits until the event loop is free for this request
+    turn_in: float = 0.0  # seconds until then, as predicted when the request was admitted
     begun: float = field(init=False)  # when its turn came; checkpoints count from here
 
     def __post_init__(self) -> None:

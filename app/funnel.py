@@ -120,8 +120,9 @@ class Funnel:
 
     async def _read_history(self, user: str, runner: StageRunner) -> History:
         """Read the live history. If the store cannot answer, only the bundle's remains."""
+        limit = max(self.by.history, runner.turn_in)  # it would wait for its turn anyway
         recent = await runner.run_async(
-            "history", self.by.history, lambda: self.histories.recent(user), NO_HISTORY
+            "history", limit, lambda: self.histories.recent(user), NO_HISTORY
         )
         if runner.results[-1].outcome != "ok":
             recent = self.histories.last_known(user)

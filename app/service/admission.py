@@ -102,6 +102,11 @@ class Admission:
         self.clients[client].in_flight += 1
         return AdmittedRequest(candidate_share(load), end, client)
 
+    @property
+    def turn_in(self) -> float:
+        """Seconds until a request that was admitted just now may compute, as predicted."""
+        return (self.in_flight - 1) * self.service_time
+
     def would_admit(self, client: str = "") -> bool:
         """Return whether a request of a client that has just been read would be admitted.
 

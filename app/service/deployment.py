@@ -149,17 +149,22 @@ class Deployment:
         return failed
 
     async def recommend(
-        self, request: Request, explain: Explain | None = None, turn: Turn | None = None
+        self,
+        request: Request,
+        explain: Explain | None = None,
+        turn: Turn | None = None,
+        turn_in: float = 0.0,
     ) -> tuple[FunnelRun, dict[str, Any]]:
         """Run the funnel, and explain the slate if ``explain`` is given.
 
         If the funnel fails, the slate holds the proposals so far and popular items. The counters do
-        not change in between, so the explanation describes the state that made the slate.
+        not change in between, so the explanation describes the state that made the slate. ``turn``
+        waits for the turn of the request, which is expected in ``turn_in`` seconds.
 
         Raises:
             OverloadError: ``turn`` refuses the request.
         """
-        runner = StageRunner(request.arrived, turn=turn)
+        runner = StageRunner(request.arrived, turn=turn, turn_in=turn_in)
         with self.state.reading() as replica:
             funnel = replica.reader
             work = partial(funnel.recommend, request, runner)

@@ -218,7 +218,7 @@ class Service:
             raise RuntimeError("no bundle is in service: check Service.deployment first")
         request = record.to_request(deployment.bundle, arrived)
         run, explanation = await deployment.recommend(
-            request, explain, self.admission.wait_for_turn
+            request, explain, self.admission.wait_for_turn, self.admission.turn_in
         )
         answer = Answer.of(request_id, record, deployment, run, explanation)
         if not self.rules.is_known:

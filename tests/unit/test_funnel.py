@@ -251,6 +251,15 @@ async def test_a_late_history_is_named_and_the_list_is_still_full(funnel):
     assert outcomes(run) == {"history": "late"}
 
 
+async def test_a_history_may_come_as_late_as_the_turn_of_the_request(funnel):
+    slow = replace(funnel.histories, delay=0.1)
+    brief = replace(funnel, histories=slow, by=replace(ROOMY, history=0.005))
+    queued = request("new", 3)
+    run = await brief.recommend(queued, StageRunner(queued.arrived, turn_in=60.0))
+    assert outcomes(run) == {}
+    assert run.query.history.rows.tolist() == [11]
+
+
 async def test_a_request_that_queued_too_long_starts_no_ranking_stage_and_keeps_its_history(funnel):
     untouched = replace(
         funnel,

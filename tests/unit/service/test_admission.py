@@ -109,6 +109,15 @@ async def test_requests_that_are_read_in_one_round_count_one_after_the_other(adm
     assert not admission.would_admit()
 
 
+async def test_the_turn_of_a_request_is_predicted_from_those_in_flight(admission, clock):
+    await measured(admission, clock, 5.0)
+    turns = []
+    for _ in range(3):
+        admission.admit(clock.now)
+        turns.append(admission.turn_in)
+    assert turns == [0.0, 5.0, 10.0]
+
+
 async def test_a_request_that_is_read_is_refused_after_those_in_flight_alone(admission, clock):
     await measured(admission, clock, 10 * BUDGET)
     assert admission.would_admit()
