@@ -5,8 +5,9 @@
 
 A list is whole if nothing is missing from it and it comes within the budget. A client that gets 503
 waits one second, as Retry-After says; with ``--no-wait`` it asks again at once. The open loop sends
-a multiple of the best rate of the closed loop, and never waits. With ``--before``, another checkout
-is measured in turns with this one.
+a multiple of the best rate of the closed loop, and never waits. The last column is the CPU time
+that the clients take for a request; with two workers they share the cores of the service. With
+``--before``, another checkout is measured in turns with this one.
 """
 
 import asyncio
@@ -58,6 +59,7 @@ class LoadCounts:
     refused: list[float] = field(default_factory=list)
     without_history: int = 0
     failures: int = 0
+    client_seconds: float = 0.0  # of CPU that this process took
 
     def count(self, status: int, body: bytes, ms: float, budget_ms: float) -> None:
         if status == HTTP_UNAVAILABLE:
@@ -72,6 +74,7 @@ class LoadCounts:
 
     def summarise(self, load: str) -> "LoadFigures":
         answered = [*self.whole, *self.late, *self.degraded]
+        sent = len(answered) + len(self.refused) + self.failures
         return LoadFigures(
             load,
             len(self.whole) / self.seconds,
@@ -83,6 +86,7 @@ class LoadCounts:
             len(self.refused),
             _quantile(self.refused, 0.99),
             self.failures,
+            client_ms=self.client_seconds / max(sent, 1) * 1000,
         )
 
 
@@ -110,6 +114,7 @@ class LoadFigures:
     refused_p99: float  # ms
     failures: int
     reads_refused: int = 0  # reads of a history that the circuit breaker did not let through
+    client_ms: float = 0.0  # CPU that this process took for a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ async def closed_loop(  # noqa: PLR0913, PLR0917 - the last ones have defaults
     ``pause`` is how many seconds a client waits after a 503.
     """
     client, counts, traffic = HttpClient(url), LoadCounts(), traffic or Traffic(clients)
-    until = time.perf_counter() + seconds
+    until, used = time.perf_counter() + seconds, time.process_time()
 
     async def run_client() -> None:
         while (began := time.perf_counter()) < until:
@@ -148,7 +153,7 @@ async def closed_loop(  # noqa: PLR0913, PLR0917 - the last ones have defaults
                 await asyncio.sleep(pause)
 
     await asyncio.gather(*(run_client() for _ in range(clients)))
-    counts.seconds = seconds
+    counts.seconds, counts.client_seconds = seconds, time.process_time() - used
     client.close()
     return counts
 
@@ -158,7 +163,7 @@ async def open_loop(
 ) -> LoadCounts:
     """Send requests on a Poisson schedule. Their times count from the schedule."""
     client, counts, traffic = HttpClient(url), LoadCounts(), traffic or Traffic(7)
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
 
     async def ask(due: float) -> None:
         try:
@@ -175,6 +180,7 @@ async def open_loop(
                 await asyncio.sleep(pause)
             requests.create_task(ask(due))
     counts.seconds = max(seconds, time.perf_counter() - began)
+    counts.client_seconds = time.process_time() - used
     client.close()
     return counts
 
@@ -254,13 +260,13 @@ def show(name: str, figures: Sequence[LoadFigures], console: Console) -> None:
         "no\nhistory",
         "503",
     )
-    for heading in (*headings, "p99\nof 503", "failed", "reads\nrefused"):
+    for heading in (*headings, "p99\nof 503", "failed", "reads\nrefused", "client\nms"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in figures:
         times = [f"{row.whole_rate:.0f}", f"{row.p50:.1f}", f"{row.p99:.1f}"]
         counts = map(str, (row.late, row.degraded, row.without_history, row.refused))
         last = (f"{row.refused_p99:.1f}", str(row.failures), str(row.reads_refused))
-        table.add_row(row.load, *times, *counts, *last)
+        table.add_row(row.load, *times, *counts, *last, f"{row.client_ms:.2f}")
     console.print(table)
 
 

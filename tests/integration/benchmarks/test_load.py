@@ -50,6 +50,7 @@ def test_each_load_has_a_row():
         rows = asyncio.run(measure_all(url, BRIEF))
     assert [row.load for row in rows] == ["1 clients", "3 clients", "0.5 x", "3 x"]
     assert all(row.whole_rate > 0 for row in rows)
+    assert all(row.client_ms > 0 for row in rows)
 
 
 def test_the_figures_compare_with_the_best_rate_the_other_checkout_and_the_targets():
