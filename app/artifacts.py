@@ -5,8 +5,8 @@
 """
 
 from copy import copy
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,14 @@ from app.stages import Scorer
 DAY = 86_400.0
 MIN_LENGTH = 1e-9  # of an item vector, so that it can be divided by
 BLOCK_ROWS = 65_536  # vectors whose lengths are computed at a time
+CODED_TOGETHER = 32  # vectors of an index with cells whose codes lie side by side
+MOST_CODE_PAIRS = 128  # of a vector: the sum of its table's entries must fit into 16 bits
 HALF_LIVES = (*(days * DAY for days in (1, 3, 7, 14, 30, 90)), np.inf)  # seconds; inf: all time
 
 if TYPE_CHECKING:  # settings and readers need no index
     import faiss
+
+VectorIndex: TypeAlias = "faiss.Index | CellIndex"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,11 +222,68 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Indexes:
-    """FAISS indexes over the item vectors; in serving both are memory-mapped."""
+class CellIndex:
+    """Vectors in cells, stored as codes of 4 bits; see ``app.kernels.cell_search``.
 
-    factors: "faiss.Index"
-    content: "faiss.Index"
+    The longest vectors, which answer most queries, are stored as they are. The code of any other
+    is that of its difference from the mean of its cell, along the axes and in units of the cell's
+    spread. Each cell begins with a new block of 32 codes.
+
+    Raises:
+        ValueError: the arrays contradict one another, so that a search would read beyond them.
+    """
+
+    long_rows: NDArray[np.int32]  # (l,) rows of the longest vectors
+    long_vectors: Matrix  # (l, d)
+    means: Matrix  # (c, d) of the cells
+    spreads: Scores  # (c,) standard deviation of a cell, over all dimensions, above 0
+    axes: Matrix  # (a, d) orthogonal directions of length 1 in which cells extend most
+    deviations: Scores  # (a,) standard deviation in these directions, in units of the cell's
+    starts: NDArray[np.int64]  # (c + 1,) the first block of each cell, and the end of the last
+    codes: NDArray[np.uint8]  # (b, p, 32) codes of two parts of 32 vectors in each byte
+    rows: NDArray[np.int32]  # (b, 32) the row of each vector; -1 where the cell has no more
+    codebooks: Matrix  # (2 p, 16, s) what a code of a part stands for, in s directions
+    nprobe: int  # cells that a query searches, at most
+    ntotal: int = field(init=False)  # vectors
+
+    def __post_init__(self) -> None:
+        cells, parts, sizes = len(self.means), self.codes.shape[1], np.diff(self.starts)
+        total = len(self.long_rows) + int((self.rows >= 0).sum())
+        is_sound = (
+            len(self.long_rows) == len(self.long_vectors)
+            and len(self.spreads) == len(sizes) == cells
+            and self.starts[0] == 0
+            and self.starts[-1] == len(self.codes) == len(self.rows)
+            and (sizes >= 0).all()
+            and self.codes.shape[2] == self.rows.shape[1] == CODED_TOGETHER
+            and self.codebooks.shape[:2] == (2 * parts, 16)
+            and parts <= MOST_CODE_PAIRS
+            and len(self.deviations) == len(self.axes) <= 2 * parts * self.codebooks.shape[2]
+            and max(self.long_rows.max(initial=-1), self.rows.max(initial=-1)) < total
+            and min(self.long_rows.min(initial=0), self.rows.min(initial=0) + 1) >= 0
+        )
+        if not is_sound:
+            raise ValueError("the arrays of an index with cells contradict one another")
+        object.__setattr__(self, "ntotal", total)
+
+    @property
+    def nlist(self) -> int:
+        """The number of cells."""
+        return len(self.means)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all arrays."""
+        arrays = (getattr(self, each.name) for each in fields(self))
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Indexes:
+    """Indexes over the item vectors; in serving both are memory-mapped."""
+
+    factors: "VectorIndex"
+    content: "VectorIndex"
 
 
 @dataclass(frozen=True, slots=True)

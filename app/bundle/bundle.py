@@ -14,6 +14,7 @@ import faiss
 
 from app.artifacts import (
     NO_VISITS,
+    CellIndex,
     Content,
     Factors,
     Friends,
@@ -25,9 +26,10 @@ from app.artifacts import (
     Segments,
     Sizes,
     Users,
+    VectorIndex,
     Visits,
 )
-from app.bundle.layout import list_arrays, read_arrays
+from app.bundle.layout import list_arrays, list_index_arrays, read_arrays
 from app.bundle.manifest import (
     FORMAT_WITHOUT_TAG_LISTS,
     BundleError,
@@ -42,6 +44,7 @@ from app.catalogue.cold_items import ColdItemModel, ContentEncoder, HashedEncode
 from app.catalogue.duplicates import NO_DUPLICATES
 from app.catalogue.ids import IdIndex, Texts
 from app.catalogue.tag_lists import TagLists
+from app.contracts import Matrix
 from app.observe.drift import DRIFT_FILE, DriftReference, read_reference
 from app.rank.kinds import read_rankers
 
@@ -100,7 +103,8 @@ def load_bundle(folder: Path) -> Bundle:
     try:
         models = _load_models(folder, manifest)
         indexes = Indexes(
-            _map_index(folder / "factors.faiss"), _map_index(folder / "content.faiss")
+            _map_index(folder, manifest, "factors", models.factors.items),
+            _map_index(folder, manifest, "content", models.content.items),
         )
         rankers = read_rankers(folder, manifest.rankers)
         drift = read_reference(folder / DRIFT_FILE) if DRIFT_FILE in manifest.files else None
@@ -188,5 +192,12 @@ def _build_cold_item_model(
     return ColdItemModel(**{**arrays, "encoder": ContentEncoder(**arrays["encoder"])})
 
 
-def _map_index(path: Path) -> faiss.Index:
-    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+def _map_index(folder: Path, manifest: Manifest, space: str, vectors: Matrix) -> VectorIndex:
+    """Map the index of the vectors of a space into memory: that of FAISS, or arrays."""
+    if f"{space}.faiss" in manifest.files:
+        return faiss.read_index(str(folder / f"{space}.faiss"), faiss.IO_FLAG_MMAP_IFC)
+    files = list_index_arrays(space)
+    index = CellIndex(**read_arrays(folder, files), nprobe=manifest.indexes[space].probed or 1)
+    if (index.ntotal, index.means.shape[1]) != vectors.shape:
+        raise ValueError(f"the index of {space} is not one of {space}.items.npy")
+    return index

@@ -4,7 +4,7 @@ This is the only list of them. Publishing writes it, loading reads it and checks
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import zip_longest
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Models
+from app.artifacts import CellIndex, Models
 from app.catalogue.attributes import ColumnKind, column_kinds
 from app.catalogue.cold_items import HashedEncoder
 
@@ -86,6 +86,18 @@ VISIT_ARRAYS = (
     _array("visits.item_weights", "float32", "items"),
 )
 TYPE_ARRAYS = (_array("users.types", "int32", "events"),)
+CELL_INDEX_ARRAYS = (
+    _array("long_rows", "int32", "long vectors"),
+    _array("long_vectors", "float32", "long vectors", "size"),
+    _array("means", "float32", "cells", "size"),
+    _array("spreads", "float32", "cells"),
+    _array("axes", "float32", "axes", "size"),
+    _array("deviations", "float32", "axes"),
+    _array("starts", "int64", "cells + 1"),
+    _array("codes", "uint8", "blocks", "pairs of parts", "vectors of a block"),
+    _array("rows", "int32", "blocks", "vectors of a block"),
+    _array("codebooks", "float32", "parts", "codes", "dimensions of a part"),
+)
 COLD_ITEM_ARRAYS = tuple(
     _array(f"cold_items.{name.rpartition('.')[2]}", dtype, *shape, path=f"cold_item_model.{name}")
     for name, dtype, *shape in (
@@ -165,6 +177,23 @@ def collect_arrays(models: Models) -> dict[str, NDArray[Any]]:
         has_cold_items=models.cold_item_model is not None and hashed_size(models) == 0,
     )
     arrays = {entry.file: _in_order(entry, _find(models, entry.path)) for entry in files}
+    check_arrays(files, arrays)
+    return arrays
+
+
+def list_index_arrays(space: str) -> list[ArrayFile]:
+    """Return the arrays of a ``CellIndex`` of a space of vectors, "factors" or "content"."""
+    return [replace(entry, file=f"index.{space}.{entry.file}") for entry in CELL_INDEX_ARRAYS]
+
+
+def collect_index_arrays(index: CellIndex, space: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an index by file name, without suffix.
+
+    Raises:
+        ValueError: an array has another type or shape than the layout says.
+    """
+    files = list_index_arrays(space)
+    arrays = {entry.file: getattr(index, entry.path) for entry in files}
     check_arrays(files, arrays)
     return arrays
 

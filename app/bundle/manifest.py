@@ -82,7 +82,7 @@ class IndexFacts(BaseModel):
     """How an index of vectors that is not exact searches, and what it finds."""
 
     model_config = ConfigDict(frozen=True)
-    type: str  # class of FAISS
+    type: str  # class of FAISS, or CellIndex
     recall: float  # share of the first 300 exact results that are among its first 300
     cells: int | None = None  # None: it has no cells
     probed: int | None = None  # cells that a query searches

@@ -7,7 +7,7 @@ from typing import Literal
 import faiss
 import numpy as np
 
-from app.artifacts import Indexes, Models
+from app.artifacts import CODED_TOGETHER, CellIndex, Indexes, Models, VectorIndex
 from app.contracts import (
     NO_PROPOSAL,
     NO_ROWS,
@@ -23,6 +23,7 @@ from app.contracts import (
     UserVectors,
 )
 from app.cpu import Cpu
+from app.kernels.cell_search import nearest_in_cells
 from app.kernels.search import nearest_rows
 from app.kernels.similarity import inner_products
 from app.recall.accumulate import propose
@@ -38,7 +39,11 @@ from app.stages import LocalChannel
 from app.user_vectors import MAX_QUERY_EVENTS, ridge_profile
 
 EXTRA_SHARE = 1.5  # results of an index that is not exact, in units of those that are wanted
+CODED_SHARE = 3.0  # the same for codes of 4 bits
 MAX_EXTRA_RESULTS = 500  # results requested beyond the limit, because excluded items are dropped
+
+
+CODE_SHARE = 0.15  # of the time of a product of floats that a code of 4 bits takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class VectorChannel:
     """
 
     name: str
-    index: faiss.Index
+    index: VectorIndex
     items: Matrix  # (n, d) the vectors of the index, for exact products; spare rows may follow
     user_vector: Callable[[Query], Scores]
     new_item_vectors: Callable[[], Matrix | None] = lambda: None
@@ -126,11 +131,12 @@ class ThreadedChannel:
 
 
 def search_refined(
-    index: faiss.Index, items: Matrix, vector: Scores, n: int
+    index: VectorIndex, items: Matrix, vector: Scores, n: int
 ) -> tuple[Rows, Scores]:
     """Return the ``n`` items nearest to a vector, best first, and their exact inner products.
 
     An index that is not exact is asked for more, which are then ordered by the vectors themselves.
+    A ``CellIndex`` returns only products above 0.
 
     Args:
         index: of the first items.
@@ -138,6 +144,8 @@ def search_refined(
         vector: (d,)
         n: how many to return, at most.
     """
+    if isinstance(index, CellIndex):
+        return _search_cells(index, items, vector, n)
     exact = is_exact(index)
     wanted = min(n if exact else round(EXTRA_SHARE * n), index.ntotal)
     scores, rows = index.search(vector[None, :], wanted)
@@ -150,7 +158,28 @@ def search_refined(
     return nearest[order], products[order]
 
 
-def is_exact(index: faiss.Index) -> bool:
+def _search_cells(index: CellIndex, items: Matrix, vector: Scores, n: int) -> tuple[Rows, Scores]:
+    n_exact = min(max(round(CODED_SHARE * n), 1), index.ntotal)
+    return nearest_in_cells(
+        items,
+        vector,
+        index.long_rows,
+        index.long_vectors,
+        index.means,
+        index.spreads,
+        index.starts,
+        index.codes,
+        index.rows,
+        index.axes,
+        index.deviations,
+        index.codebooks,
+        index.nprobe,
+        n_exact,
+        n,
+    )
+
+
+def is_exact(index: VectorIndex) -> bool:
     """Return whether the index searches all vectors as they are."""
     return isinstance(index, faiss.IndexFlat)
 
@@ -187,8 +216,12 @@ def _build(
     return channel if is_quick else ThreadedChannel(channel, cpu)
 
 
-def _count_products(index: faiss.Index) -> int:
-    """Return about how many numbers a search multiplies."""
+def _count_products(index: VectorIndex) -> int:
+    """Return about how many numbers a search multiplies, or how long it takes in such units."""
+    if isinstance(index, CellIndex):
+        coded = CODE_SHARE * len(index.codes) * CODED_TOGETHER * index.nprobe / max(index.nlist, 1)
+        exact = len(index.long_vectors) + index.nlist + coded
+        return int(index.means.shape[1] * exact)
     if isinstance(index, faiss.IndexIVF):
         return int(index.d * (index.nlist + index.nprobe * index.ntotal / index.nlist))
     return int(index.d * index.ntotal)

@@ -7,11 +7,10 @@ functions are pure and read one replica of the counters.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Indexes, Models
+from app.artifacts import Indexes, Models, VectorIndex
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.duplicates import groups_of
 from app.contracts import NO_PROPOSAL, Proposal, Query, Rows
@@ -196,7 +195,7 @@ def _best_available(catalogue: Catalogue, proposal: Proposal, query: Query) -> P
     return Proposal(proposal.rows[chosen], proposal.scores[chosen])
 
 
-def _nearest(models: Models, index: faiss.Index, vector: NDArray[np.float32], n: int) -> Rows:
+def _nearest(models: Models, index: VectorIndex, vector: NDArray[np.float32], n: int) -> Rows:
     """Return the rows nearest to a vector by the index, and those that came after it."""
     nearest, _ = search_refined(index, models.content.items, vector, n)
     later = np.arange(models.catalogue.added_count) + models.catalogue.published_count

@@ -8,14 +8,15 @@ step looks at one part at a time: the time grows with n·√cells, and memory wi
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from app.contracts import Matrix, Rows
+from app.artifacts import CODED_TOGETHER, MOST_CODE_PAIRS, CellIndex, VectorIndex
+from app.contracts import Matrix, Rows, Scores
 from app.recall.vectors import search_refined
 
 CELLS_PER_ROOT = 4  # cells for n vectors, in units of √n
@@ -25,12 +26,17 @@ BANDS = 12  # the vectors of each are at least half as long as the longest of th
 MAX_LONG_SHARE = 0.5  # long vectors that get a cell of their own: at most this share of n_cells
 LONG_RATIO = 2.0  # a long vector is more than this many medians long
 FEW = 8  # a band of few vectors, which are long and answer most queries, gets a cell for each 8
+CODES = 16  # of 4 bits
+CODED_VARIANCE = 0.99  # that codes cover; 4 bits of a direction lose as much
+POINTS_PER_CODE = 2_000  # with more of them the error of the codes was larger
 CODED = 100_000  # most vectors from which codes are learned
 BLOCK_ROWS = 65_536
 
 
-def build_cells(vectors: Matrix, kind: str, seed: int) -> faiss.IndexIVF:
+def build_cells(vectors: Matrix, kind: str, seed: int) -> CellIndex | faiss.IndexIVF:
     """Build an index with cells. A query searches the cells whose mean has the largest product.
+
+    All cells are searched, until ``with_probes`` sets their number.
 
     Args:
         vectors: (n, d)
@@ -40,10 +46,12 @@ def build_cells(vectors: Matrix, kind: str, seed: int) -> faiss.IndexIVF:
     n, d = vectors.shape
     n_cells = max(1, min(round(CELLS_PER_ROOT * sqrt(n)), n // POINTS_PER_CELL))
     owners = assign_cells(vectors, n_cells, seed)
+    if kind == "ivf_pq":
+        return code_cells(vectors, owners, seed)
     quantiser = faiss.IndexFlatIP(d)
     means = _compute_means(vectors, owners)
     quantiser.add(means)
-    index = _new_index(kind, quantiser, seed)
+    index = _new_index(kind, quantiser)
     sampled = np.sort(np.random.default_rng(seed).permutation(n)[:CODED])
     # A code is that of the difference from the mean of the own cell. The library would learn the
     # codes from the differences from the mean with the largest product, a long vector.
@@ -54,6 +62,126 @@ def build_cells(vectors: Matrix, kind: str, seed: int) -> faiss.IndexIVF:
         block = np.ascontiguousarray(vectors[start : start + BLOCK_ROWS])
         cells = np.ascontiguousarray(owners[start : start + BLOCK_ROWS])
         index.add_core(len(block), faiss.swig_ptr(block), None, faiss.swig_ptr(cells))
+    return index
+
+
+def code_cells(vectors: Matrix, owners: NDArray[np.int64], seed: int) -> CellIndex:
+    """Build an index of codes of 4 bits. A cell of one vector is stored as this vector.
+
+    Args:
+        vectors: (n, d)
+        owners: (n,) the cell of each vector, from 0 on.
+        seed: of the codes.
+    """
+    sizes, means = np.bincount(owners), _compute_means(vectors, owners)
+    is_long = sizes == 1
+    numbers = np.cumsum(~is_long) - 1  # of the cells that remain
+    order = np.argsort(owners, kind="stable")
+    long_rows, order = order[is_long[owners[order]]], order[~is_long[owners[order]]]
+    means, sizes, owners = means[~is_long], sizes[~is_long], numbers[owners]
+    spreads = _compute_spreads(vectors, order, owners, means)
+    gaps = _ScaledGaps(vectors, order, owners, means, spreads)
+    sampled = np.sort(np.random.default_rng(seed).permutation(len(order))[:CODED])
+    axes, deviations = _find_axes(gaps[sampled])
+    quantiser = _train_codes(gaps[sampled] @ axes.T, seed)
+    starts = np.concatenate([[0], np.cumsum(-(-sizes // CODED_TOGETHER))])
+    firsts = np.cumsum(sizes) - sizes
+    places = np.arange(len(order)) + (CODED_TOGETHER * starts[:-1] - firsts)[owners[order]]
+    rows = np.full(CODED_TOGETHER * starts[-1], -1, np.int32)
+    rows[places] = order
+    codes = np.zeros((len(rows), quantiser.M // 2), np.uint8)
+    for start in range(0, len(order), BLOCK_ROWS):
+        block = np.arange(start, min(start + BLOCK_ROWS, len(order)))
+        codes[places[block]] = quantiser.compute_codes(_widen(gaps[block] @ axes.T, quantiser.d))
+    size = quantiser.dsub
+    return CellIndex(
+        long_rows=long_rows.astype(np.int32),
+        long_vectors=np.ascontiguousarray(vectors[long_rows]),
+        means=means,
+        spreads=spreads,
+        axes=axes,
+        deviations=deviations,
+        starts=starts.astype(np.int64),
+        codes=_side_by_side(codes),
+        rows=rows.reshape(-1, CODED_TOGETHER),
+        codebooks=faiss.vector_to_array(quantiser.centroids).reshape(-1, CODES, size),
+        nprobe=len(means),
+    )
+
+
+def _side_by_side(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the codes block by block, (b, p, 32), from those of each vector, (32 b, p)."""
+    blocks = codes.reshape(-1, CODED_TOGETHER, codes.shape[1])
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1))
+
+
+def _compute_spreads(
+    vectors: Matrix, order: Rows, owners: NDArray[np.int64], means: Matrix
+) -> Scores:
+    """Return the standard deviation of each cell in each dimension, above 0, (cells,)."""
+    squares, sizes = np.zeros(len(means)), np.bincount(owners[order], minlength=len(means))
+    for rows in _blocks(order):
+        gaps = (vectors[rows] - means[owners[rows]]).astype(np.float64)
+        squares += np.bincount(owners[rows], (gaps**2).sum(axis=1), len(means))
+    spreads: Scores = np.sqrt(squares / (sizes * vectors.shape[1])).astype(np.float32)
+    return np.maximum(spreads, np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScaledGaps:
+    """The differences from the mean of the own cell, in units of its spread."""
+
+    vectors: Matrix  # (n, d)
+    order: Rows  # rows that are coded, cell by cell
+    owners: NDArray[np.int64]  # (n,)
+    means: Matrix  # (c, d)
+    spreads: Scores  # (c,)
+
+    def __getitem__(self, places: NDArray[np.int64]) -> Matrix:
+        """Return those at some places of the order, (m, d)."""
+        rows = self.order[places]
+        cells = self.owners[rows]
+        gaps: Matrix = (self.vectors[rows] - self.means[cells]) / self.spreads[cells][:, None]
+        return gaps
+
+
+def _find_axes(gaps: Matrix) -> tuple[Matrix, Scores]:
+    """Return the directions in which vectors extend most, (a, d), and how far, (a,).
+
+    The longest are first, and those that add nearly nothing are left out.
+    """
+    d = gaps.shape[1]
+    variances, axes = np.linalg.eigh(gaps.T.astype(np.float64) @ gaps / max(len(gaps), 1))
+    variances, axes = np.maximum(variances[::-1], 0.0), axes.T[::-1]
+    shares = np.cumsum(variances) / max(variances.sum(), np.finfo(np.float64).tiny)
+    count = min(int(np.searchsorted(shares, CODED_VARIANCE)) + 1, d)
+    deviations = np.sqrt(variances[:count]).astype(np.float32)
+    return np.ascontiguousarray(axes[:count], np.float32), deviations
+
+
+def _train_codes(sample: Matrix, seed: int) -> faiss.ProductQuantizer:
+    """Learn codes of one direction each, or more where there are many, from some vectors."""
+    parts = 2 * min(-(-sample.shape[1] // 2), MOST_CODE_PAIRS)
+    width = -(-sample.shape[1] // parts) * parts
+    missing = np.zeros((max(CODES - len(sample), 0), sample.shape[1]), np.float32)
+    quantiser = faiss.ProductQuantizer(width, parts, 4)
+    quantiser.cp.seed = seed + 1
+    quantiser.cp.max_points_per_centroid = POINTS_PER_CODE
+    quantiser.cp.min_points_per_centroid = 1
+    quantiser.train(_widen(np.vstack([sample, missing]), width))  # it needs one for each code
+    return quantiser
+
+
+def _widen(vectors: Matrix, width: int) -> Matrix:
+    """Return the vectors with zeros up to a width."""
+    return np.pad(vectors, ((0, 0), (0, width - vectors.shape[1])))
+
+
+def with_probes(index: VectorIndex, probes: int) -> VectorIndex:
+    """Return an index that searches so many cells: the same one, changed, or a new one."""
+    if isinstance(index, CellIndex):
+        return replace(index, nprobe=probes)
+    faiss.extract_index_ivf(index).nprobe = probes
     return index
 
 
@@ -150,19 +278,12 @@ def _compute_means(vectors: Matrix, owners: NDArray[np.int64]) -> Matrix:
     return means
 
 
-def _new_index(kind: str, quantiser: faiss.Index, seed: int) -> faiss.IndexIVF:
+def _new_index(kind: str, quantiser: faiss.Index) -> faiss.IndexIVF:
     d, n_cells, metric = quantiser.d, quantiser.ntotal, faiss.METRIC_INNER_PRODUCT
     if kind == "ivf_flat":
         return faiss.IndexIVFFlat(quantiser, d, n_cells, metric)
-    if kind == "ivf_sq8":
-        code = faiss.ScalarQuantizer.QT_8bit
-        return faiss.IndexIVFScalarQuantizer(quantiser, d, n_cells, code, metric)
-    n_codes = d if d % 2 else d // 2
-    index = faiss.IndexIVFPQ(quantiser, d, n_cells, n_codes, 8, metric)
-    index.pq.cp.seed = seed + 1
-    # It serves a kind of search that is not used here, and takes most of the time.
-    index.do_polysemous_training = False  # type: ignore[attr-defined]
-    return index
+    code = faiss.ScalarQuantizer.QT_8bit
+    return faiss.IndexIVFScalarQuantizer(quantiser, d, n_cells, code, metric)
 
 
 def _blocks(rows: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
@@ -171,40 +292,39 @@ def _blocks(rows: NDArray[np.generic]) -> Iterator[NDArray[np.generic]]:
 
 
 def choose_probes(
-    index: faiss.IndexIVF,
+    index: CellIndex | faiss.IndexIVF,
     queries: Matrix,
     exact: NDArray[np.int64],
     least: float,
     vectors: Matrix,
-) -> bool:
-    """Set ``index.nprobe`` to about the smallest number with which the recall is ``least`` or more.
+) -> "VectorIndex | None":
+    """Return the index with about the smallest number of cells with which its recall is enough.
 
-    If a search of all cells has a lower recall, return False; ``nprobe`` is ``nlist`` then. The
-    number doubles until the recall is reached; then the interval is halved, to a sixteenth.
+    If a search of all cells has a lower recall, return None. The number doubles until the recall is
+    reached; then the interval is halved, to a sixteenth.
 
     Args:
-        index: of ``build_cells``.
+        index: of ``build_cells``. One of FAISS is changed.
         queries: (q, d)
         exact: (q, k) the exact results.
-        least: share of the exact results.
+        least: share of the exact results that is enough.
         vectors: (n, d) those of the index, for exact products.
     """
 
     def reaches(probes: int) -> bool:
-        index.nprobe = probes
-        rows = [search_refined(index, vectors, query, exact.shape[1])[0] for query in queries]
+        own = with_probes(index, probes)
+        rows = [search_refined(own, vectors, query, exact.shape[1])[0] for query in queries]
         return share_found(exact, rows) >= least
 
-    search = _MonotoneTest(reaches)
-    ranks = rank_own_cells(index, queries, exact)
-    # The estimate leaves out what codes lose. Testing where it ends saves most of the searches.
-    low, high = _bracket(lambda probes: _mean_share(ranks < probes, exact) >= least, index.nlist)
-    search(high)
-    search(low)
-    _, high = _bracket(search, index.nlist)
-    is_reached = search(high)
-    index.nprobe = high
-    return is_reached
+    search, most = _MonotoneTest(reaches), max(index.nlist, 1)
+    if isinstance(index, faiss.IndexIVF):
+        ranks = rank_own_cells(index, queries, exact)
+        # It leaves out what codes lose. Testing where it ends saves most of the searches.
+        low, high = _bracket(lambda probes: _mean_share(ranks < probes, exact) >= least, most)
+        search(high)
+        search(low)
+    _, high = _bracket(search, most)
+    return with_probes(index, high) if search(high) else None
 
 
 @dataclass(slots=True)

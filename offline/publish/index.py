@@ -1,6 +1,7 @@
 """The vector indexes of a bundle: how they are built, and how much of an exact search they lose.
 
 All search by inner product. They are mapped into memory when loaded, so that workers share them.
+Cells of codes of 4 bits are arrays of our own, because FAISS cannot map its codes for fast scans.
 HNSW is left out, because it is larger than the vectors and its graph cannot be mapped.
 """
 
@@ -14,14 +15,14 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from app.artifacts import Content, Indexes, Models
+from app.artifacts import CellIndex, Content, Indexes, Models, VectorIndex
 from app.contracts import Matrix, Share
 from app.cpu import one_thread
 from app.recall.vectors import flat_index, flat_indexes, is_exact, search_refined
 from app.user_vectors import MAX_QUERY_EVENTS, content_profile, fold_in
 from offline.choices import IndexKind
 from offline.data.errors import DataError
-from offline.publish.cells import build_cells, choose_probes, share_found
+from offline.publish.cells import build_cells, choose_probes, share_found, with_probes
 
 AUTO_FLAT_ITEMS = 50_000  # "auto" is exact up to so many items: a search takes about 1 ms
 MIN_IVF_ITEMS = 10_000  # vectors to train an index with cells: 39 for each of 256 codes
@@ -39,7 +40,8 @@ class IndexConfig:
 
     ``flat`` is exact. ``sq8`` stores a byte instead of a float. ``ivf_*`` divide the vectors into
     about 4 to 6 √n cells, and a query searches the nearest of them. ``ivf_pq`` stores half a byte
-    instead of a float. ``auto`` is ``flat`` up to 50,000 items and ``ivf_sq8`` above.
+    instead of a float, as ``CellIndex``. ``auto`` is ``flat`` up to 50,000 items and ``ivf_pq``
+    above.
 
     The number of cells that a query searches is found to a sixteenth: with it, sampled users of the
     log get ``least_recall`` + 0.02 of their 300 exact results. If all cells together do not reach
@@ -81,13 +83,16 @@ def build_indexes(
 
 
 @lru_cache(maxsize=1)  # content does not depend on the log, and a job builds many indexes of it
-def _cached_cells(content: Content, kind: str, seed: int) -> faiss.IndexIVF:
+def _cached_cells(content: Content, kind: str, seed: int) -> CellIndex | faiss.IndexIVF:
     return build_cells(content.items, kind, seed)
 
 
-def _content_cells(content: Content, kind: str, seed: int) -> faiss.IndexIVF:
-    """Return a copy of the cached cells, so that the caller may set ``nprobe``."""
-    cells = faiss.clone_index(_cached_cells(content, kind, seed))
+def _content_cells(content: Content, kind: str, seed: int) -> CellIndex | faiss.IndexIVF:
+    """Return the cached cells, or a copy if the caller changes their number to search in place."""
+    cached = _cached_cells(content, kind, seed)
+    if isinstance(cached, CellIndex):
+        return cached
+    cells = faiss.clone_index(cached)
     assert isinstance(cells, faiss.IndexIVF)  # noqa: S101 - the library says only: an index
     return cells
 
@@ -98,8 +103,8 @@ def build_index(  # noqa: PLR0913, PLR0917 - vectors, settings and a sample
     seed: int = 0,
     queries: Matrix | None = None,
     min_ivf_items: int = MIN_IVF_ITEMS,
-    cells_of: Callable[[str, int], faiss.IndexIVF] | None = None,
-) -> faiss.Index:
+    cells_of: Callable[[str, int], CellIndex | faiss.IndexIVF] | None = None,
+) -> VectorIndex:
     """Build an index of vectors, (n, d), by inner product. The same seed gives the same bytes.
 
     With d = 0 the index returns nothing, whatever its kind.
@@ -132,20 +137,18 @@ def build_index(  # noqa: PLR0913, PLR0917 - vectors, settings and a sample
             return index
         cells = cells_of(kind, seed) if cells_of else build_cells(vectors, kind, seed)
         if config.probed_share is not None:
-            cells.nprobe = max(1, round(config.probed_share * cells.nlist))
-            return cells
+            return with_probes(cells, max(1, round(config.probed_share * cells.nlist)))
         if queries is None or not len(queries):
             queries = vectors[np.random.default_rng(seed).permutation(n)[: MAX_USERS // 2]]
         exact = exact_neighbours(vectors, queries)
         wanted = min(config.least_recall + MARGIN, 1.0)
-        is_reached = choose_probes(cells, queries, exact, wanted, vectors)
-        return cells if is_reached else flat_index(vectors)
+        return choose_probes(cells, queries, exact, wanted, vectors) or flat_index(vectors)
 
 
 def resolve_kind(kind: IndexKind, n: int) -> IndexKind:
     """Return the kind that is built for ``n`` items."""
     if kind == "auto":
-        return "flat" if n <= AUTO_FLAT_ITEMS else "ivf_sq8"
+        return "flat" if n <= AUTO_FLAT_ITEMS else "ivf_pq"
     return kind
 
 
@@ -173,7 +176,7 @@ def measure_bundle_indexes(models: Models, indexes: Indexes, seed: int = 0) -> l
 
 
 def measure_index(
-    name: str, index: faiss.Index, vectors: Matrix, queries: Matrix, exact: NDArray[np.int64]
+    name: str, index: VectorIndex, vectors: Matrix, queries: Matrix, exact: NDArray[np.int64]
 ) -> IndexLoss:
     """Measure one index of ``vectors``, as serving searches it, against exact results, (q, k)."""
     with one_thread():
@@ -183,7 +186,7 @@ def measure_index(
     return IndexLoss(
         name=name,
         recall=share_found(exact, results),
-        bytes=faiss.serialize_index(index).nbytes,
+        bytes=index.nbytes if isinstance(index, CellIndex) else faiss.serialize_index(index).nbytes,
         ms=1_000.0 * seconds / max(len(queries), 1),
     )
 

@@ -15,8 +15,8 @@ import faiss
 import numpy as np
 import orjson
 
-from app.artifacts import Factors, Indexes, Models, Rankers, Sizes
-from app.bundle.layout import collect_arrays, hashed_size
+from app.artifacts import CellIndex, Factors, Indexes, Models, Rankers, Sizes, VectorIndex
+from app.bundle.layout import collect_arrays, collect_index_arrays, hashed_size
 from app.bundle.manifest import (
     FORMAT_VERSION,
     FileRecord,
@@ -118,13 +118,22 @@ async def _push_tables(version: str, models: Models, redis_url: str, prefix: str
 def write_models(
     models: Models, folder: Path, build_indexes: Callable[[Models], Indexes]
 ) -> Indexes:
-    """Write every array as npy and both FAISS indexes; return the indexes."""
+    """Write every array as npy and both indexes; return the indexes."""
     for name, array in collect_arrays(models).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     indexes = build_indexes(models)
     for name, index in (("factors", indexes.factors), ("content", indexes.content)):
-        faiss.write_index(index, str(folder / f"{name}.faiss"))
+        write_index(index, folder, name)
     return indexes
+
+
+def write_index(index: VectorIndex, folder: Path, space: str) -> None:
+    """Write an index of the space "factors" or "content": by FAISS, or as arrays."""
+    if not isinstance(index, CellIndex):
+        faiss.write_index(index, str(folder / f"{space}.faiss"))
+        return
+    for name, array in collect_index_arrays(index, space).items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
 
 def describe_indexes(result: TrainingResult, indexes: Indexes) -> dict[str, IndexFacts]:

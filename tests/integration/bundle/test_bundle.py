@@ -1,6 +1,8 @@
 """A bundle is served whole and unharmed, or it is refused with a sentence."""
 
 import shutil
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -8,7 +10,11 @@ import pytest
 
 from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, read_manifest, write_manifest
-from tests.bundles import edit_manifest
+from app.recall.vectors import search_refined
+from offline.publish.index import IndexConfig, build_indexes
+from offline.publish.writer import write_bundle
+from tests.bundles import build_training_result, edit_manifest
+from tests.fakes import small_models
 
 
 def refusal(folder):
@@ -146,6 +152,64 @@ def test_a_folder_in_the_place_of_a_file_is_missing(folder):
 def test_nonsense_with_a_right_digest_is_refused(folder, name):
     (folder / name).write_bytes(b"nonsense")
     assert "cannot be read" in refusal(edit_manifest(folder))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A bundle whose indexes have cells of codes, and the indexes that were written."""
+    models = small_models()
+    build = partial(build_indexes, config=IndexConfig("ivf_pq"), min_ivf_items=1)
+    result = build_training_result(models=models, build_indexes=build)
+    return write_bundle(result, tmp_path_factory.mktemp("cells")), models, build(models)
+
+
+@pytest.fixture
+def coded(written, tmp_path):
+    return Path(shutil.copytree(written[0], tmp_path / "bundles" / written[0].name))
+
+
+def test_cells_of_codes_are_mapped_and_answer_as_before_they_were_written(written):
+    folder, models, indexes = written
+    bundle = load_bundle(folder)
+    for space in ("factors", "content"):
+        items = getattr(models, space).items
+        own, loaded = getattr(indexes, space), getattr(bundle.indexes, space)
+        assert loaded.nprobe == own.nprobe
+        assert loaded.ntotal == len(items)
+        for vector in items[:10]:
+            for one, two in zip(
+                search_refined(own, items, vector, 20),
+                search_refined(loaded, items, vector, 20),
+                strict=True,
+            ):
+                assert one.tobytes() == two.tobytes()
+        assert f"index.{space}.codes.npy" in Path("/proc/self/maps").read_text()
+        assert f"{space}.faiss" not in bundle.manifest.files
+
+
+@pytest.mark.parametrize(
+    "name", ["long_rows", "long_vectors", "means", "spreads", "deviations", "starts", "codes"]
+)
+def test_an_index_with_an_array_of_another_length_is_refused(coded, name):
+    path = coded / f"index.content.{name}.npy"
+    whole = np.load(path)
+    np.save(path, np.concatenate([whole, np.zeros((1, *whole.shape[1:]), whole.dtype)]))
+    assert "cannot be read" in refusal(edit_manifest(coded))
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("rows", 10**6), ("long_rows", -2), ("starts", 10**9)])
+def test_an_index_that_points_beyond_its_arrays_is_refused(coded, name, wrong):
+    path = coded / f"index.factors.{name}.npy"
+    values = np.load(path)
+    values.flat[values.size // 2] = wrong
+    np.save(path, values)
+    assert "contradict one another" in refusal(edit_manifest(coded))
+
+
+def test_an_index_of_other_vectors_is_refused(coded):
+    for path in coded.glob("index.content.*"):
+        shutil.copy(path, coded / path.name.replace("content", "factors"))
+    assert "the index of factors is not one of factors.items.npy" in refusal(edit_manifest(coded))
 
 
 def test_coarse_weights_without_a_column_s_weight_are_refused(folder):
