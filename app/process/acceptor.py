@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.01  # seconds for which a connection is left to a worker that has fewer
 PAUSE = 0.001  # seconds between two looks at such a connection
-MAX_ACCEPTED = 64  # connections in one turn of the event loop
 FULL_PAUSE = 1.0  # seconds until a process that may open no more files accepts again
 FULL = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -69,22 +68,26 @@ class Acceptor:
             self._open(connection)
 
     def _accept(self) -> None:
-        """Accept what waits, while no other worker should rather do so."""
-        waiting = _waiting(self._listener)
-        for _ in range(MAX_ACCEPTED):
-            if not self._is_next():
-                self._look_again(PAUSE)
-                return
-            try:
-                connection = next(waiting, None)
-            except OSError as error:
+        """Accept a connection, unless another worker should rather do so.
+
+        The event loop calls this again in its next round if more connections wait.
+        """
+        if not self._is_next():
+            self._look_again(PAUSE)
+            return
+        try:
+            connection, _ = self._listener.accept()
+        except BlockingIOError:  # another worker has accepted it
+            self._left_since = None
+            return
+        except OSError as error:
+            if error.errno in FULL:
                 log.error("no connection can be accepted for now: %s", error)  # noqa: TRY400
                 self._look_again(FULL_PAUSE)
-                return
-            if connection is None:
-                self._left_since = None
-                return
-            self._open(connection)
+            return  # else the client has closed it
+        self._open(connection)
+        if self._left_since is not None and not _is_readable(self._listener):
+            self._left_since = None
 
     def _is_next(self) -> bool:
         """Return whether to accept, because no other worker should, or none does."""
@@ -127,21 +130,10 @@ class Acceptor:
 
 
 def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """Yield the connections that the kernel has accepted.
-
-    Raises:
-        OSError: this process or the system may not open more files.
-    """
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except BlockingIOError:
-            return
-        except OSError as error:
-            if error.errno in FULL:
-                raise
-            continue  # the client has closed it
-        yield connection
+    """Yield the connections that the kernel has accepted, as long as more files may be opened."""
+    with suppress(OSError):
+        while True:
+            yield listener.accept()[0]
 
 
 def _is_readable(listener: socket.socket) -> bool:
