@@ -9,16 +9,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.contracts import Matrix, Scores
+from app.contracts import SESSION_LENGTH, Matrix, Scores
+from app.features.views import FINE_VIEW, column_names
 from app.rank.channel_order import EVENTS_COLUMN, ChannelOrder
 from app.rank.gbdt import GradientBoosting
 from app.rank.scorer import Parts, RankerSummary
 
-# Both are constants: docs/decisions/0006-two-fine-models.md has the windows that chose them.
-HALF_SHARE_EVENTS = np.float32(
-    20.0
-)  # events at which the listwise model has half its largest share
-MAX_LISTWISE_SHARE = np.float32(0.5)
+# These are constants: docs/decisions/0006-two-fine-models.md has the windows that chose them.
+HALF_SHARE_EVENTS = np.float32(20.0)  # of the user, at which the listwise model has half its share
+FIRST_LIST_SHARE = np.float32(1.0)  # the largest share after a pause: at the first list of a visit
+VISIT_SHARE = np.float32(0.5)  # the largest share within a visit, and where times are unknown
+GAP_COLUMN = column_names(FINE_VIEW).index("user_gap")  # log1p of the days since the last event
+PAUSE = np.float32(np.log1p(SESSION_LENGTH / 86_400.0))  # in the unit of that column
 ORDERS_FILE = "orders.json"
 
 
@@ -61,10 +63,13 @@ class PointwiseListwiseBlend:
     def listwise_share(features: Matrix) -> Scores:
         """Return the share of the listwise model, (n,): 0 without a history, more with more events.
 
-        ``share = MAX_LISTWISE_SHARE * events / (events + HALF_SHARE_EVENTS)``
+        ``share = largest * events / (events + HALF_SHARE_EVENTS)``, where ``largest`` is
+        ``FIRST_LIST_SHARE`` if the user's last event is more than ``SESSION_LENGTH`` ago, and
+        ``VISIT_SHARE`` otherwise.
         """
         events = np.expm1(np.fmax(features[:, EVENTS_COLUMN], 0))  # NaN becomes 0
-        share = MAX_LISTWISE_SHARE * events / (events + HALF_SHARE_EVENTS)
+        largest = np.where(features[:, GAP_COLUMN] > PAUSE, FIRST_LIST_SHARE, VISIT_SHARE)
+        share = largest * events / (events + HALF_SHARE_EVENTS)
         shares: Scores = share.astype(np.float32, copy=False)
         return shares
 
@@ -113,8 +118,9 @@ class PointwiseListwiseBlend:
         return RankerSummary(
             dict(zip(self.pointwise.base.columns, shares.astype(np.float32).tolist(), strict=True)),
             {
-                "largest share of its listwise model": float(MAX_LISTWISE_SHARE),
-                "events at which that model has half of it": float(HALF_SHARE_EVENTS),
+                "largest share of its listwise model, after a pause": float(FIRST_LIST_SHARE),
+                "the same within a visit": float(VISIT_SHARE),
+                "events at which that model has half of its share": float(HALF_SHARE_EVENTS),
             },
             sum(model.tree_count for model in self.models),
             sum(len(model.to_text()) for model in self.models),

@@ -21,7 +21,7 @@ from offline.data.dataset import Dataset
 from offline.data.split import split_by_time
 from offline.evaluate.funnel_answers import collect_answers, evaluated_lists, pad_lists
 from offline.evaluate.metrics import Lists
-from offline.job import fit_rankers
+from offline.job import adapt_config, fit_rankers
 from offline.models.registry import fit_models
 from offline.phases import PhaseTimer
 from offline.training.past_requests import ActiveUser, build_offline_funnel
@@ -87,10 +87,15 @@ def run_funnel(
 def train_funnel(
     dataset: Dataset, window: BenchmarkWindow, config: JobConfig, funnel_config: FunnelConfig
 ) -> Funnel:
-    """Train the funnel as the job does. The data set that it gets ends at the cut."""
+    """Train the funnel as the job does, with the constants that it chooses for the data.
+
+    The data set that it gets ends at the cut.
+    """
     past = replace(dataset, log=window.log)
     # The test lies beyond the cut, so the job holds nothing back.
     split = split_by_time(past.log, test_share=1 / len(past.log))
+    config, _ = adapt_config(past, split, config, funnel_config.cpu)
+    funnel_config = replace(funnel_config, channels=config.channels)
     trained = fit_rankers(past, split, config, funnel_config, PhaseTimer())
     models = fit_models(past, past.log, config.recall, window.cut)
     return build_offline_funnel(models, funnel_config, trained.rankers)

@@ -19,7 +19,6 @@ from offline.training.rank_table import RankTable, concatenate_weighted
 from offline.training.rankers import RankConfig
 
 LAMBDARANK, BINARY = "lambdarank", "binary"  # objectives, as LightGBM calls them
-ROWS_BINNED_WHOLE = 200_000  # from more rows LightGBM draws a sample by its seed, and bins that
 
 Parameters: TypeAlias = dict[str, Any]  # of LightGBM
 
@@ -62,7 +61,7 @@ def fit_pointwise_listwise(
         table = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
         bases = fit_base_models(table, config, seed)
         objectives = _pointwise_objective(table), LAMBDARANK
-        bins = _bin_features(table, _parameters(config, seed, LAMBDARANK))
+        bins = _bin_features(table, config, seed)
         rounds, orders = earlier.result()
         pointwise, listwise = pool.map(grow, bases, objectives)
     return PointwiseListwiseBlend(pointwise, listwise, orders)
@@ -73,6 +72,7 @@ class _EarlierFit:
     """Linear models and listwise trees of the windows before a held-out one."""
 
     table: RankTable
+    bins: lightgbm.Dataset
     bases: tuple[Logistic, Logistic]
     listwise: lightgbm.Booster  # of all rounds
     curve: list[float]  # (rounds,) NDCG@10 on the held-out window after each tree
@@ -104,16 +104,16 @@ def _fit_earlier(
     results: dict[str, dict[str, list[float]]] = {}
     earlier = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
     bases = fit_base_models(earlier, config, seed)
-    parameters = _parameters(config, seed, LAMBDARANK)
+    parameters, bins = _parameters(config, seed, LAMBDARANK), _bin_features(earlier, config, seed)
     listwise = lightgbm.train(
         parameters,
-        _lightgbm_data(earlier, bases[1], parameters),
+        _lightgbm_data(earlier, bases[1], parameters, bins),
         config.rounds,
-        valid_sets=[_lightgbm_data(held_out, bases[1], parameters)],
+        valid_sets=[_later_data(held_out, bases[1], parameters, bins)],
         valid_names=["later"],
         callbacks=[lightgbm.record_evaluation(results)],
     )
-    return _EarlierFit(earlier, bases, listwise, results["later"]["ndcg@10"])
+    return _EarlierFit(earlier, bins, bases, listwise, results["later"]["ndcg@10"])
 
 
 def _compare_orders(
@@ -121,7 +121,7 @@ def _compare_orders(
 ) -> tuple[ChannelOrder, ...]:
     """Return the orders of channels that are clearly better than trees of earlier windows."""
     parameters = _parameters(config, seed, _pointwise_objective(fit.table))
-    data = _lightgbm_data(fit.table, fit.bases[0], parameters)
+    data = _lightgbm_data(fit.table, fit.bases[0], parameters, fit.bins)
     pointwise = lightgbm.train(parameters, data, rounds)
     pointwise_base, listwise_base = fit.bases
     blend = PointwiseListwiseBlend(
@@ -135,34 +135,42 @@ def _pointwise_objective(table: RankTable) -> str:
     return BINARY if table.positions is None else LAMBDARANK
 
 
-def _bin_features(table: RankTable, parameters: Parameters) -> lightgbm.Dataset | None:
-    """Bin the features once for all boosters. None: LightGBM bins them by the seed of each."""
-    if len(table) > ROWS_BINNED_WHOLE:
-        return None
+def _bin_features(table: RankTable, config: RankConfig, seed: int) -> lightgbm.Dataset:
+    """Bin the features once for all boosters that grow from the table."""
     names = list(column_names(FINE_VIEW))
+    parameters = _parameters(config, seed, LAMBDARANK)
     return lightgbm.Dataset(table.features, feature_name=names, params=parameters).construct()
 
 
 def _lightgbm_data(
-    table: RankTable, base: Logistic, parameters: Parameters, bins: lightgbm.Dataset | None = None
+    table: RankTable, base: Logistic, parameters: Parameters, bins: lightgbm.Dataset
 ) -> lightgbm.Dataset:
-    """Return the table for one booster; ``bins`` are its features if they are binned already."""
+    """Return the table for one booster; ``bins`` are its features."""
+    data = bins.subset(range(len(table)), parameters).construct()
+    for name, values in _fields(table, base, parameters).items():
+        if values is not None:
+            data.set_field(name, values)
+    return data
+
+
+def _later_data(
+    table: RankTable, base: Logistic, parameters: Parameters, bins: lightgbm.Dataset
+) -> lightgbm.Dataset:
+    """Return a later table, which trees are evaluated on; its features are binned like others."""
+    fields = _fields(table, base, parameters)
+    return lightgbm.Dataset(table.features, reference=bins, params=parameters, **fields)
+
+
+def _fields(table: RankTable, base: Logistic, parameters: Parameters) -> dict[str, Any]:
+    """Return what LightGBM knows of the rows beside their features, by its names."""
     is_ranking = parameters["objective"] == LAMBDARANK
-    columns = {
+    return {
         "label": table.labels if is_ranking else table.labels > 0,
         "weight": table.weights,
         "group": table.groups,
         "init_score": base.score(table.features).astype(np.float64),
         "position": table.positions,
     }
-    if bins is None:
-        names = list(column_names(FINE_VIEW))
-        return lightgbm.Dataset(table.features, feature_name=names, params=parameters, **columns)
-    data = bins.subset(range(len(table)), parameters).construct()
-    for name, values in columns.items():
-        if values is not None:
-            data.set_field(name, values)
-    return data
 
 
 def _parameters(config: RankConfig, seed: int, objective: str) -> Parameters:

@@ -27,6 +27,8 @@ FAR = 5.0  # times the distance of such a value from the median: a farther end i
 NEWEST = 0.2  # the share of the rows that are compared with the earlier ones, to find a drift
 DRIFT = 0.03  # of these beyond the bounds of the earlier ones; 0.01 where nothing drifts
 MAX_ROWS = 200_000  # more rows do not improve so few weights
+SAMPLE_ROWS = 50_000  # from which quantiles are measured
+LEAST_DECREASE = 1e-6  # of the cross entropy in one iteration, relative to it; with less it ends
 MAX_LOG_ODDS = 50.0  # bound of an intercept
 MAX_ITERATIONS = 200
 
@@ -143,8 +145,9 @@ def _measure_columns(features: Matrix) -> Logistic:
     values would be alike. The rows are in order of time.
     """
     filled = _fill_empty(features)
-    bounds, ends = _bounds(filled), np.stack([np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)])
-    reach = bounds - np.nanmedian(filled, axis=0)
+    sample = _sample_rows(filled)
+    bounds, ends = _bounds(sample), np.stack([np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)])
+    reach = bounds - np.nanmedian(sample, axis=0)
     is_far = (reach != 0) & (np.abs(ends - bounds) > (FAR - 1) * np.abs(reach))
     limits = np.where(find_drifting(features) | is_far, bounds, ends).astype(np.float32)
     within = np.clip(filled.astype(np.float64), *limits)
@@ -159,12 +162,17 @@ def find_drifting(features: Matrix) -> NDArray[np.bool_]:
     Of a drifting column, more than ``DRIFT`` of the newest fifth of the rows lie beyond the bounds
     of the earlier ones, which are those of all but 1 %.
     """
-    sample = features[:: max(1, len(features) // MAX_ROWS)]
+    sample = _sample_rows(features)
     n_earlier = max(1, round((1 - NEWEST) * len(sample)))
     low, high = _bounds(_fill_empty(sample[:n_earlier]))
     newest = sample[n_earlier:]
     is_beyond = (newest < low) | (newest > high)
     return np.asarray(is_beyond.sum(axis=0) > DRIFT * len(newest))
+
+
+def _sample_rows(features: Matrix) -> Matrix:
+    """Return every second, third, … row, about ``SAMPLE_ROWS`` of them; a few are all returned."""
+    return features[:: max(1, len(features) // SAMPLE_ROWS)]
 
 
 def _fill_empty(features: Matrix) -> Matrix:
@@ -240,6 +248,11 @@ def fit_listwise_weights(pools: Pools, is_rising: NDArray[np.bool_], penalty: fl
     bounds = [(0.0 if positive else None, None) for positive in is_rising]
     start = np.zeros(len(is_rising))
     result = minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": MAX_ITERATIONS}
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": MAX_ITERATIONS, "ftol": LEAST_DECREASE},
     )
     return np.asarray(result.x, np.float64)

@@ -7,12 +7,14 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from app.contracts import SESSION_LENGTH
 from app.features.views import FINE_VIEW, column_names
 from app.rank.logistic import Logistic
 from app.rank.objectives import ObjectiveBlend
 from app.rank.pointwise_listwise import (
+    FIRST_LIST_SHARE,
     HALF_SHARE_EVENTS,
-    MAX_LISTWISE_SHARE,
+    VISIT_SHARE,
     PointwiseListwiseBlend,
 )
 from app.rank.scorer import MatrixScorer, compute_contributions
@@ -115,8 +117,26 @@ def test_the_listwise_model_has_half_of_its_largest_share_at_the_documented_numb
     features = np.zeros((2, len(column_names(FINE_VIEW))), np.float32)
     features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(HALF_SHARE_EVENTS)
     both = PointwiseListwiseBlend(Constant(-1.0), Constant(3.0))
-    weights = {"pointwise": 1 - MAX_LISTWISE_SHARE / 2, "listwise": MAX_LISTWISE_SHARE / 2}
+    weights = {"pointwise": 1 - VISIT_SHARE / 2, "listwise": VISIT_SHARE / 2}
     assert both.part_weights(features) == pytest.approx(weights, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share"),
+    [
+        (0.0, VISIT_SHARE),
+        (0.9 * SESSION_LENGTH, VISIT_SHARE),
+        (1.1 * SESSION_LENGTH, FIRST_LIST_SHARE),
+        (1e7, FIRST_LIST_SHARE),
+        (np.nan, VISIT_SHARE),  # nothing is known of times
+    ],
+)
+def test_the_listwise_model_counts_more_after_a_pause_than_within_a_visit(seconds, share):
+    features = np.zeros((2, len(column_names(FINE_VIEW))), np.float32)
+    features[:, column_names(FINE_VIEW).index("user_events")] = np.log1p(HALF_SHARE_EVENTS)
+    features[:, column_names(FINE_VIEW).index("user_gap")] = np.log1p(seconds / 86_400)
+    both = PointwiseListwiseBlend(Constant(-1.0), Constant(3.0))
+    assert both.score(features) == pytest.approx(np.full(2, -1.01 + 4 * share / 2), abs=0.02)
 
 
 WEIGHTS_AB = {"a": 1.0, "b": 0.5}
