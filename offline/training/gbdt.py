@@ -14,7 +14,7 @@ from app.rank.logistic import Logistic
 from app.rank.pointwise_listwise import PointwiseListwiseBlend
 from offline.data.errors import DataError
 from offline.training.channel_orders import choose_channel_orders
-from offline.training.linear import fit_base_models
+from offline.training.linear import MAX_ROWS, fit_base_models
 from offline.training.rank_table import RankTable, concatenate_weighted
 from offline.training.rankers import RankConfig
 
@@ -48,13 +48,9 @@ def fit_pointwise_listwise(
 
     def grow(base: Logistic, objective: str) -> GradientBoosting:
         """Grow as many boosters as configured from one linear model, each with its own seed."""
-        return GradientBoosting.of(
-            base,
-            *(
-                lightgbm.train(each, _lightgbm_data(table, base, each, bins), rounds)
-                for each in (_parameters(config, one, objective) for one in seeds)
-            ),
-        )
+        parameters = [_parameters(config, one, objective) for one in seeds]
+        data = _lightgbm_data(table, base, parameters[0], bins)
+        return GradientBoosting.of(base, *(lightgbm.train(one, data, rounds) for one in parameters))
 
     with ThreadPoolExecutor() as pool:  # each on one thread, so that threads change no bits
         earlier = pool.submit(_learn_from_held_out, windows, config, seed)
@@ -103,7 +99,7 @@ def _fit_earlier(
     """Fit linear models and listwise trees; the trees are evaluated on a later window."""
     results: dict[str, dict[str, list[float]]] = {}
     earlier = concatenate_weighted(windows, config.window_half_life, config.propensity_power)
-    bases = fit_base_models(earlier, config, seed)
+    bases = fit_base_models(earlier, config, seed, MAX_ROWS // 2)  # which serve nobody
     parameters, bins = _parameters(config, seed, LAMBDARANK), _bin_features(earlier, config, seed)
     listwise = lightgbm.train(
         parameters,

@@ -80,8 +80,10 @@ def compute_relative_ranks(
     return np.asarray(rank_within_groups(groups, scores) / np.repeat(groups, groups))
 
 
-def fit_base_models(table: RankTable, config: RankConfig, seed: int) -> tuple[Logistic, Logistic]:
-    """Fit the models from which pointwise and listwise trees begin, on a sample of many groups.
+def fit_base_models(
+    table: RankTable, config: RankConfig, seed: int, rows: int = MAX_ROWS
+) -> tuple[Logistic, Logistic]:
+    """Fit the models from which pointwise and listwise trees begin, on groups of about ``rows``.
 
     Neither model knows the effect of a position: where a table also has recalled rows, its logged
     rows are left out. The listwise model is ListNet with the L2 ``start_penalty``. The pointwise
@@ -89,7 +91,7 @@ def fit_base_models(table: RankTable, config: RankConfig, seed: int) -> tuple[Lo
     the mean probability equal to the share of positive rows. If ``listnet_start`` is false,
     listwise trees begin from the logistic regression.
     """
-    table = sample_groups(table.without_logged(), seed)
+    table = sample_groups(table.without_logged(), seed, rows)
     is_positive = table.labels > 0
     if is_positive.all() or not is_positive.any():
         return zero_model(), zero_model()
@@ -102,11 +104,11 @@ def fit_base_models(table: RankTable, config: RankConfig, seed: int) -> tuple[Lo
     return pointwise, listwise if config.listnet_start else logistic
 
 
-def sample_groups(table: RankTable, seed: int) -> RankTable:
-    """Draw whole groups with about ``MAX_ROWS`` rows; return a smaller table as it is."""
-    if len(table) <= MAX_ROWS:
+def sample_groups(table: RankTable, seed: int, rows: int = MAX_ROWS) -> RankTable:
+    """Draw whole groups with about so many rows; return a smaller table as it is."""
+    if len(table) <= rows:
         return table
-    is_drawn = np.random.default_rng(seed).random(len(table.groups)) < MAX_ROWS / len(table)
+    is_drawn = np.random.default_rng(seed).random(len(table.groups)) < rows / len(table)
     return table.take(np.flatnonzero(np.repeat(is_drawn, table.groups)))
 
 
@@ -144,8 +146,7 @@ def _measure_columns(features: Matrix) -> Logistic:
     ``FAR`` times as far from the median as that value: it is an outlier, beside which all other
     values would be alike. The rows are in order of time.
     """
-    filled = _fill_empty(features)
-    sample = _sample_rows(filled)
+    filled, sample = _fill_empty(features), _fill_empty(_sample_rows(features))
     bounds, ends = _bounds(sample), np.stack([np.nanmin(filled, axis=0), np.nanmax(filled, axis=0)])
     reach = bounds - np.nanmedian(sample, axis=0)
     is_far = (reach != 0) & (np.abs(ends - bounds) > (FAR - 1) * np.abs(reach))

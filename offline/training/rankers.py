@@ -34,7 +34,7 @@ class RankConfig:
     learning_rate: Positive = 0.1
     leaves: AtLeastTwo = 7
     leaf_rows: Count = 40
-    truncation: Count = 50
+    truncation: Count = 30  # places whose pairs lambdarank compares; 50 is no better, and slower
     # Listwise trees begin from ListNet; False: from log odds, which is better within visits and
     # worse at the start of a window (docs/decisions/0006-two-fine-models.md).
     listnet_start: bool = True
