@@ -236,6 +236,7 @@ class CellIndex:
     long_rows: NDArray[np.int32]  # (l,) rows of the longest vectors
     long_vectors: Matrix  # (l, d)
     means: Matrix  # (c, d) of the cells
+    lengths: Scores  # (c,) of the means
     spreads: Scores  # (c,) standard deviation of a cell, over all dimensions, above 0
     axes: Matrix  # (a, d) orthogonal directions of length 1 in which cells extend most
     deviations: Scores  # (a,) standard deviation in these directions, in units of the cell's
@@ -251,7 +252,7 @@ class CellIndex:
         total = len(self.long_rows) + int((self.rows >= 0).sum())
         is_sound = (
             len(self.long_rows) == len(self.long_vectors)
-            and len(self.spreads) == len(sizes) == cells
+            and len(self.lengths) == len(self.spreads) == len(sizes) == cells
             and self.starts[0] == 0
             and self.starts[-1] == len(self.codes) == len(self.rows)
             and (sizes >= 0).all()

@@ -90,6 +90,7 @@ CELL_INDEX_ARRAYS = (
     _array("long_rows", "int32", "long vectors"),
     _array("long_vectors", "float32", "long vectors", "size"),
     _array("means", "float32", "cells", "size"),
+    _array("lengths", "float32", "cells"),
     _array("spreads", "float32", "cells"),
     _array("axes", "float32", "axes", "size"),
     _array("deviations", "float32", "axes"),

@@ -3,13 +3,14 @@
 SHA-256 of all files takes seconds a gigabyte. What was verified is therefore kept in
 ``verified/<version>.json``, beside ``bundles/``: the size, times and inode of each file. A file
 that was written to since, or replaced, is verified again. Remove the record to have all verified.
+Files that are not read for that are read ahead.
 """
 
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -46,6 +47,7 @@ def verify_files_once(folder: Path, manifest: Manifest, digest: Digest = file_sh
         states = {name: _state_of(folder / name) for name in manifest.files}
         if states != verified:
             _write_record(folder, manifest_sha256, states)
+        read_ahead(folder / name for name in manifest.files)
 
 
 def verify_files(
@@ -83,6 +85,19 @@ def verify_files(
                 f"{path} is corrupt ({size} bytes, {record.bytes} expected, or its SHA-256 "
                 "differs): restore the bundle or train again"
             )
+
+
+def read_ahead(paths: Iterable[Path]) -> None:
+    """Have the system read files into memory, so that no request waits for the disk.
+
+    Verification reads them too, but only once a machine. Where the system does not take the advice,
+    a page is read when it is needed.
+    """
+    if not hasattr(os, "posix_fadvise"):
+        return
+    for path in paths:
+        with suppress(OSError), path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 def record_path(folder: Path) -> Path:

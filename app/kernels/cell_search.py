@@ -24,7 +24,7 @@ LARGEST_ENTRY = 127  # of the table: two entries add up to less than 256
 LANES = 16  # codes that one instruction looks up
 BYTES, WORDS = (ir.VectorType(ir.IntType(bits), LANES) for bits in (8, 16))
 EXPECTED = 3.0  # standard deviations by which few vectors of a cell are better than its mean
-BUFFERED = 4  # candidates that are collected before the best are kept, in units of those
+BUFFERED = 2  # candidates that are collected before the best are kept, in units of those
 
 
 def sum_block(
@@ -188,41 +188,47 @@ def fill_table(
 
 
 @inline
+def length_of(vector: NDArray[np.float32]) -> np.float32:
+    """Return the length of a vector."""
+    squares = np.float32(0.0)
+    for at in range(len(vector)):
+        squares += vector[at] * vector[at]
+    return np.sqrt(squares)
+
+
+@inline
 def best_cells(
-    means: NDArray[np.float32], margins: NDArray[np.float32], vector: NDArray[np.float32], n: int
+    means: NDArray[np.float32],
+    lengths: NDArray[np.float32],
+    margins: NDArray[np.float32],
+    vector: NDArray[np.float32],
+    bound: float,
+    n: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Return the cells to search, best first, what is expected of them, and the means' products.
 
-    Cells of which no product above 0 is expected are left out.
+    Cells of which no product above the bound is expected are left out. Where the lengths alone
+    rule it out, the product is not computed.
 
     Args:
         means: (c, d)
+        lengths: (c,) of the means.
         margins: (c,) by how much few vectors of the cell are better than its mean.
         vector: (d,)
+        bound: 0 or larger.
         n: how many to return, at most.
     """
     products, size = np.empty(len(means), np.float32), 0
     cells, expected = np.empty(len(means), np.int64), np.empty(len(means), np.float32)
+    length = length_of(vector)
     for cell in range(len(means)):
+        if length * lengths[cell] + margins[cell] <= bound:
+            continue
         products[cell] = row_product(means, cell, vector)
         cells[size], expected[size] = cell, products[cell] + margins[cell]
-        size += expected[size] > 0
+        size += expected[size] > bound
     best, most = best_of(cells[:size], expected[:size], n)
     return best, most, products
-
-
-@inline
-def usual_difference(vector: NDArray[np.float32], deviations: NDArray[np.float32]) -> np.float32:
-    """Return the standard deviation of products in a cell, in units of its spread.
-
-    Args:
-        vector: (a,) the query along the axes.
-        deviations: (a,)
-    """
-    squares = np.float32(0.0)
-    for at in range(len(vector)):
-        squares += (vector[at] * deviations[at]) ** 2
-    return np.sqrt(squares)
 
 
 @inline
@@ -261,7 +267,7 @@ def compare_long(
 @kernel(
     (
         *(read("f4", 2), read("f4"), read("i4"), read("f4", 2)),
-        *(read("f4", 2), read("f4"), read("i8")),
+        *(read("f4", 2), read("f4"), read("f4"), read("i8")),
         *(read("u1", 3), read("i4", 2), read("f4", 2), read("f4"), read("f4", 3)),
         *(scalar("i8"), scalar("i8"), scalar("i8")),
     )
@@ -272,6 +278,7 @@ def nearest_in_cells(
     long_rows: NDArray[np.int32],
     long_vectors: NDArray[np.float32],
     means: NDArray[np.float32],
+    lengths: NDArray[np.float32],
     spreads: NDArray[np.float32],
     starts: NDArray[np.int64],
     codes: NDArray[np.uint8],
@@ -295,6 +302,7 @@ def nearest_in_cells(
         long_rows: (l,) and so on: the arrays of ``app.artifacts.CellIndex``.
         long_vectors: (l, d)
         means: (c, d)
+        lengths: (c,)
         spreads: (c,)
         starts: (c + 1,)
         codes: (b, p, 32)
@@ -314,8 +322,8 @@ def nearest_in_cells(
         along[axis] = row_product(axes, axis, vector)
     table, sums = np.zeros(codebooks.shape[:2], np.uint8), np.empty(TOGETHER, np.uint16)
     offset, step = fill_table(along, codebooks, table)
-    margins = np.float32(EXPECTED) * usual_difference(along, deviations) * spreads
-    cells, expected, of_means = best_cells(means, margins, vector, n_cells)
+    margins = np.float32(EXPECTED) * length_of(along * deviations) * spreads
+    cells, expected, of_means = best_cells(means, lengths, margins, vector, bound, n_cells)
     for place in range(len(cells)):
         cell = cells[place]
         if expected[place] <= bound:

@@ -166,6 +166,7 @@ def _search_cells(index: CellIndex, items: Matrix, vector: Scores, n: int) -> tu
         index.long_rows,
         index.long_vectors,
         index.means,
+        index.lengths,
         index.spreads,
         index.starts,
         index.codes,

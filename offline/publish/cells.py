@@ -98,6 +98,7 @@ def code_cells(vectors: Matrix, owners: NDArray[np.int64], seed: int) -> CellInd
         long_rows=long_rows.astype(np.int32),
         long_vectors=np.ascontiguousarray(vectors[long_rows]),
         means=means,
+        lengths=np.linalg.norm(means, axis=1),
         spreads=spreads,
         axes=axes,
         deviations=deviations,

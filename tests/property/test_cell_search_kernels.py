@@ -27,7 +27,7 @@ def index_of(seed, size, n, cells, tied=False):
 
 def search(kernel, vectors, index, query, n_exact, limit):
     long = index.long_rows, index.long_vectors
-    cells = index.means, index.spreads, index.starts
+    cells = index.means, index.lengths, index.spreads, index.starts
     codes = index.codes, index.rows, index.axes, index.deviations, index.codebooks
     return kernel(vectors, query, *long, *cells, *codes, index.nprobe, n_exact, limit)
 

@@ -188,7 +188,8 @@ def test_cells_of_codes_are_mapped_and_answer_as_before_they_were_written(writte
 
 
 @pytest.mark.parametrize(
-    "name", ["long_rows", "long_vectors", "means", "spreads", "deviations", "starts", "codes"]
+    "name",
+    ["long_rows", "long_vectors", "means", "lengths", "spreads", "deviations", "starts", "codes"],
 )
 def test_an_index_with_an_array_of_another_length_is_refused(coded, name):
     path = coded / f"index.content.{name}.npy"

@@ -1,5 +1,7 @@
 """A bundle's files are verified once a machine, and again when they were written to."""
 
+import ctypes
+import mmap
 import os
 import shutil
 
@@ -9,6 +11,7 @@ from app.bundle.bundle import find_current_bundle, load_bundle
 from app.bundle.manifest import BundleError, file_sha256, read_manifest
 from app.bundle.verification import record_path, verify_files, verify_files_once
 from offline.publish.versions import remove_old_bundles
+from tests.serving import until
 
 
 @pytest.fixture
@@ -32,6 +35,32 @@ def test_only_the_first_check_reads_every_file(folder):
     assert set(digests_of(folder)) == set(read_manifest(folder).files)
     assert digests_of(folder) == []
     load_bundle(folder)
+
+
+def evict(path):
+    """Have the system forget the pages of a file."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def is_in_memory(path):
+    """Whether all pages of the file can be read without waiting for the disk."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as mapped:
+        states = (ctypes.c_ubyte * -(-len(mapped) // mmap.PAGESIZE))()
+        start = ctypes.c_char.from_buffer(mapped)
+        size = ctypes.c_size_t(len(mapped))
+        assert ctypes.CDLL(None).mincore(ctypes.byref(start), size, states) == 0
+        del start
+        return all(state & 1 for state in states)
+
+
+def test_files_that_were_verified_before_are_read_ahead_from_the_disk(folder):
+    names = digests_of(folder)
+    for name in names:
+        evict(folder / name)
+    assert digests_of(folder) == []
+    until(lambda: all(is_in_memory(folder / name) for name in names))
 
 
 def test_a_file_that_was_written_to_is_read_again_and_refused(folder):
