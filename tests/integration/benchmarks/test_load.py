@@ -21,7 +21,7 @@ from tests.integration.loadtest.target import Behaviour, target
 
 AMPLE = 60_000.0  # ms
 BRIEF = Plan((1, 3), (0.5, 3.0), seconds=0.3, overload_seconds=0.3, budget_ms=AMPLE)
-ROW = LoadFigures("1 clients", 10.0, 1.0, 2.0, 0, 0, 0, 0, 0.0, 0)
+ROW = LoadFigures("1 clients", 10.0, 1.0, 2.0, 0, 0, 0, 0, 0.0, 0, client_ms=0.1)
 
 
 def count(behaviour, budget_ms=AMPLE):
@@ -57,7 +57,7 @@ def test_the_figures_compare_with_the_best_rate_the_other_checkout_and_the_targe
     one = [
         ROW,
         replace(ROW, load="32 clients", whole_rate=8.0, without_history=2, reads_refused=3),
-        replace(ROW, load="0.5 x", p99=19.0),
+        replace(ROW, load="0.5 x", p99=19.0, client_ms=0.2),
         replace(ROW, load="3 x", whole_rate=9.0, refused_p99=7.0),
     ]
     two, before = [replace(ROW, whole_rate=18.0)], [replace(ROW, whole_rate=4.0)]
@@ -75,6 +75,9 @@ def test_the_figures_compare_with_the_best_rate_the_other_checkout_and_the_targe
         "after, 2 workers: lists without history": "0",
         "after, 2 workers: history reads refused by the breaker": "0",
         "two workers / one": "1.80",
+        "before, 1 worker: CPU of the clients a request": "0.10 ms",
+        "after, 1 worker: CPU of the clients a request": "0.10 ms",
+        "after, 2 workers: CPU of the clients a request": "0.10 ms",
     }
     console = Console(record=True, width=100)
     show_ratios(results, console)
