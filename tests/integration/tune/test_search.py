@@ -27,7 +27,7 @@ BASE = JobConfig()
 DATASET = small_dataset()
 DATA = TuningData.of(DATASET, split_by_time(DATASET.log).windows)
 LEAVES = Options("rank.leaves", (7, 9, 11))
-TRUNCATION = Options("rank.truncation", (50, 60))
+TRUNCATION = Options("rank.truncation", (30, 60))
 RANK = {7: 0.1, 9: 0.2, 11: 0.3}
 
 
@@ -161,7 +161,7 @@ def test_time_is_shared_by_weight_and_what_is_left_over_goes_on(searched):
         clock[0] += 1.0 if window == DATA.selection[0] else 0.0
         return np.full((2, 1), float(config.rank.leaves + config.rank.truncation))
 
-    world, many = World(), Options("rank.truncation", (50, *range(60, 160)))
+    world, many = World(), Options("rank.truncation", (30, *range(60, 160)))
     world.parts = lambda *_: [
         SearchPart("leaves", "", (Options("rank.leaves", (7, 9)),), judge),
         SearchPart("truncation", "", (many,), judge, weight=3),
