@@ -41,8 +41,6 @@ from app.user_vectors import MAX_QUERY_EVENTS, ridge_profile
 EXTRA_SHARE = 1.5  # results of an index that is not exact, in units of those that are wanted
 CODED_SHARE = 3.0  # the same for codes of 4 bits
 MAX_EXTRA_RESULTS = 500  # results requested beyond the limit, because excluded items are dropped
-
-
 CODE_SHARE = 0.15  # of the time of a product of floats that a code of 4 bits takes
 
 

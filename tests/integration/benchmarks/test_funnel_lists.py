@@ -12,7 +12,7 @@ from benchmarks.quality.exploration import (
     table,
 )
 from benchmarks.quality.first_events import select_new_users
-from benchmarks.quality.funnel_lists import compute_funnel_lists
+from benchmarks.quality.funnel_lists import channel_method, compute_funnel_lists
 from benchmarks.quality.libraries import LIBRARIES
 from benchmarks.quality.new_users import collect_funnel_lists
 from benchmarks.quality.windows import compute_headline, rolling_window
@@ -52,6 +52,18 @@ def test_the_funnel_is_trained_before_the_cut_and_asked_as_of_it():
     assert ndcg > 1.3 * ndcg_of_random
     lines = np.broadcast_to(np.arange(len(lists))[:, None], lists.shape)
     assert not window.seen().grades_of(lines, lists).any()
+
+
+def test_the_funnel_has_the_channels_that_training_chooses_for_the_data():
+    dataset = small_dataset()
+    window = rolling_window(dataset.log, 0.8, 0.2)
+    adapted, fixed = (
+        compute_funnel_lists(dataset, window, replace(CONFIG, adapt=adapt)).lists
+        for adapt in (True, False)
+    )
+    session_knn = channel_method("session_knn")
+    assert (fixed[session_knn] >= 0).any()
+    assert (adapted[session_knn] < 0).all()  # users return, so it is off
 
 
 def test_the_revealed_events_of_new_users_come_with_the_request():
